@@ -1,0 +1,28 @@
+import type { Feature, Options } from '@parley/core';
+import { type CodeSender, identityFeature, type OpenWebPush, standardFeatures, webPushFeature } from '@parley/features';
+import { type Files, type Slots, uploadFeature } from '@parley/features/upload';
+
+/** For checking a configuration without a media server. */
+export const NO_SLOTS: Slots = {
+  maxFileBytes: 0,
+  slot() {
+    throw new Error('there is no media server');
+  },
+};
+
+const NO_FILES: Files = { ownerOf: () => Promise.resolve(undefined), remove: () => Promise.resolve(), onRemoved: () => () => {} };
+/** The same without a way to push services. */
+const NO_WEB_PUSH: OpenWebPush = () => {
+  throw new Error('there is no way to push services');
+};
+
+/** Everything that this server can do; uploads only with a media server. */
+export function serverFeatures(
+  slots: Slots | undefined,
+  files: Files = NO_FILES,
+  openPush: OpenWebPush = NO_WEB_PUSH,
+  senders: readonly CodeSender[] = [],
+): ReadonlyArray<Feature<Options>> {
+  const always = [...standardFeatures, webPushFeature(openPush), identityFeature(senders)];
+  return slots === undefined ? always : [...always, uploadFeature(slots, files)];
+}

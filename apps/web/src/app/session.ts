@@ -1,0 +1,129 @@
+/** Signing in, resuming and signing out: the only place that makes a client. Loaded apart from the sign-in page. */
+import { ChatClient, ChatError, type CodeChallenge, type CodeProof, indexedDbStore } from '@parley/sdk/browser';
+import { clearPictures } from '../ui/pictures.ts';
+import { clearStages } from './chat/use-stage.ts';
+import { clearDrafts } from './drafts.ts';
+import { preferences } from './preferences.ts';
+import { keepOwnName } from './profile.ts';
+import { canPush, stopPush } from './push.ts';
+import { type Session, sentenceOf } from './sdk.ts';
+
+export type { Session } from './sdk.ts';
+
+let made: Session | undefined;
+/** This tab is signing out itself. */
+let leaving = false;
+
+function session(): Session {
+  if (made === undefined) {
+    const store = indexedDbStore();
+    // The server that sent this page, under the name by which it was reached: there is nothing to look up.
+    made = {
+      chat: ChatClient.create({ server: `${location.origin.replace(/^http/, 'ws')}/ws`, store, autoDownload: preferences().autoDownload }),
+      store,
+    };
+  }
+  return made;
+}
+
+/** Errors leave as sentences. */
+async function inWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new Error(sentenceOf(error), { cause: error });
+  }
+}
+
+/** Opens the account that this device is signed in to; undefined when there is none. Works without a network. */
+export async function resume(): Promise<Session | undefined> {
+  const current = session();
+  try {
+    await current.chat.connect();
+    return current;
+  } catch (error) {
+    if (error instanceof ChatError && error.code === 'not-signed-in') return undefined;
+    throw new Error(sentenceOf(error), { cause: error });
+  }
+}
+
+/** Signs in. Rejects with a sentence. */
+export async function signIn(username: string, password: string): Promise<Session> {
+  const current = session();
+  await inWords(current.chat.signIn({ username, password }));
+  return current;
+}
+
+/** Makes an account and signs in with it. Rejects with a sentence. */
+export async function signUp(username: string, password: string): Promise<Session> {
+  const current = session();
+  await inWords(current.chat.register({ username, password }));
+  return current;
+}
+
+/** Sends a code to an e-mail address. Rejects with a sentence. */
+export function sendCode(email: string): Promise<CodeChallenge> {
+  return inWords(session().chat.codes.send('email', email));
+}
+
+/** Trades the code for a proof. Rejects with a sentence. */
+export function checkCode(challenge: CodeChallenge, code: string): Promise<CodeProof> {
+  return inWords(session().chat.codes.check(challenge, code));
+}
+
+/** Signs in to the account that has the address, or makes one of this name. Rejects with a sentence. */
+export async function enterByCode(proof: CodeProof, username: string | undefined): Promise<Session> {
+  const current = session();
+  const { codes } = current.chat;
+  await inWords(username === undefined ? codes.signIn(proof, deviceName()) : codes.signUp(proof, username));
+  return current;
+}
+
+/** What the owner reads of this browser on the other devices. */
+function deviceName(): string {
+  const { userAgent } = navigator;
+  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(userAgent)?.[0];
+  const system = /Android|iPhone|iPad|Windows|Mac OS|CrOS|Linux/.exec(userAgent)?.[0];
+  const name = browser === 'Edg' ? 'Edge' : browser === 'OPR' ? 'Opera' : browser;
+  return name === undefined ? 'A browser' : system === undefined ? name : `${name} on ${system}`;
+}
+
+/** As long as signing out waits for the push service and the server. Milliseconds. */
+const PATIENCE_MS = 3000;
+
+/** Nobody is told of somebody else's messages after signing out; without a network the subscription alone ends. */
+async function endPush(chat: ChatClient): Promise<void> {
+  if (!chat.features.snapshot().push || !canPush()) return;
+  const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS));
+  await Promise.race([stopPush(chat), late]).catch(() => undefined);
+}
+
+/** Removes the account and everything it kept from this device. */
+export async function signOut(): Promise<void> {
+  leaving = true;
+  const { chat } = session();
+  try {
+    await endPush(chat);
+    await chat.signOut();
+  } finally {
+    leaving = false;
+  }
+  clearDrafts();
+  clearStages();
+  keepOwnName('');
+  clearPictures();
+}
+
+/** Calls back when the server no longer accepts this device, or another tab has signed out. */
+export function onExpired(listener: (sentence: string) => void): () => void {
+  const { chat } = session();
+  const ends = [
+    chat.on('session.expired', ({ error }) => listener(sentenceOf(error))),
+    chat.user.subscribe(() => {
+      if (chat.user.snapshot() === undefined && !leaving) listener('You signed out in another tab.');
+    }),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}

@@ -1,0 +1,149 @@
+import { type ComponentType, type ReactElement, StrictMode, useCallback, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import type { Session } from './app/session.ts';
+import { applyTheme, savedTheme } from './shared/theme.ts';
+import { startServiceWorker } from './shared/updates.ts';
+import type { CodeSteps } from './sign-in/EmailSignIn.tsx';
+import { type Credentials, SignIn, type SignInMode } from './sign-in/SignIn.tsx';
+import { accountHint, forgetAccountHint, keepAccountHint, type ServerInfo, serverInfo } from './sign-in/server-info.ts';
+import { ErrorBoundary } from './ui/ErrorBoundary.tsx';
+import './styles/base.css';
+
+type App = ComponentType<{ readonly session: Session; readonly signOut: () => Promise<void> }>;
+
+/** The SDK and everything behind the sign-in: a second download, begun as soon as it will be needed. */
+const loadSession = (): Promise<typeof import('./app/session.ts')> => import('./app/session.ts');
+const sessionOrSentence = (): ReturnType<typeof loadSession> =>
+  loadSession().catch((error: unknown) => {
+    throw new Error('The rest of Parley could not be loaded. Please check your network.', { cause: error });
+  });
+const loadApp = async (): Promise<App> => (await import('./app/ChatApp.tsx')).default;
+
+type Page =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'sign-in'; readonly notice?: string }
+  | { readonly kind: 'chat'; readonly session: Session; readonly App: App };
+
+function useServerInfo(wanted: boolean): ServerInfo | undefined {
+  const [info, setInfo] = useState<ServerInfo>();
+  useEffect(() => {
+    if (!wanted || info !== undefined) return;
+    let alive = true;
+    void serverInfo().then((found) => {
+      if (alive) setInfo(found);
+    });
+    return () => {
+      alive = false;
+    };
+  }, [wanted, info]);
+  return info;
+}
+
+function Root(): ReactElement {
+  const [page, setPage] = useState<Page>(() => (accountHint() ? { kind: 'starting' } : { kind: 'sign-in' }));
+  const info = useServerInfo(page.kind === 'sign-in');
+
+  const open = useCallback(async (session: Session): Promise<void> => {
+    const App = await loadApp();
+    keepAccountHint();
+    setPage({ kind: 'chat', session, App });
+  }, []);
+
+  // A device that was signed in goes straight to its chats, network or not.
+  useEffect(() => {
+    if (!accountHint()) return;
+    let alive = true;
+    const start = async (): Promise<void> => {
+      const [{ resume }] = await Promise.all([loadSession(), loadApp()]);
+      const session = await resume();
+      if (!alive) return;
+      if (session !== undefined) {
+        await open(session);
+        return;
+      }
+      forgetAccountHint();
+      setPage({ kind: 'sign-in' });
+    };
+    start().catch((error: unknown) => {
+      console.error(error);
+      if (alive) setPage({ kind: 'sign-in', notice: error instanceof Error ? error.message : 'Parley could not be opened.' });
+    });
+    return () => {
+      alive = false;
+    };
+  }, [open]);
+
+  const start = async (mode: SignInMode, { name, password }: Credentials): Promise<void> => {
+    const { signIn, signUp } = await sessionOrSentence();
+    // The page may be reached under another name than that of the accounts: chat.example.org for ann@example.org.
+    const user = info?.domain === undefined || name.includes('@') ? name : `${name}@${info.domain}`;
+    await open(await (mode === 'sign-up' ? signUp(user, password) : signIn(user, password)));
+  };
+
+  const codeSteps: CodeSteps = {
+    send: async (email) => (await sessionOrSentence()).sendCode(email),
+    check: async (challenge, code) => (await sessionOrSentence()).checkCode(challenge, code),
+    enter: async (proof, username) => open(await (await sessionOrSentence()).enterByCode(proof, username)),
+  };
+
+  const leave = useCallback(async (): Promise<void> => {
+    const { signOut } = await loadSession();
+    await signOut();
+    forgetAccountHint();
+    history.replaceState(null, '', '#/');
+    setPage({ kind: 'sign-in' });
+  }, []);
+
+  // Signed out from elsewhere (password changed, account removed): say so and ask again.
+  const chatting = page.kind === 'chat';
+  useEffect(() => {
+    if (!chatting) return;
+    let end: (() => void) | undefined;
+    let alive = true;
+    void loadSession().then(({ onExpired }) => {
+      if (!alive) return;
+      end = onExpired((notice) => {
+        forgetAccountHint();
+        setPage({ kind: 'sign-in', notice });
+      });
+    });
+    return () => {
+      alive = false;
+      end?.();
+    };
+  }, [chatting]);
+
+  if (page.kind === 'chat') return <page.App session={page.session} signOut={leave} />;
+  if (page.kind === 'sign-in')
+    return (
+      <SignIn
+        notice={page.notice}
+        domain={info?.domain}
+        registrationOpen={info?.registrationOpen ?? false}
+        start={start}
+        email={info?.emailCodes === true ? { steps: codeSteps, signUp: info.signUpByCode } : undefined}
+        onIntent={() => {
+          void loadSession().catch(() => undefined);
+          void loadApp().catch(() => undefined);
+        }}
+      />
+    );
+  return (
+    <main className="splash" aria-busy="true">
+      <img src="/icons/icon.svg" alt="" width="76" height="76" />
+      <span className="spinner big" role="status" aria-label="Loading your chats" />
+    </main>
+  );
+}
+
+applyTheme(savedTheme());
+startServiceWorker();
+const host = document.getElementById('root');
+if (host === null) throw new Error('index.html has no #root');
+createRoot(host).render(
+  <StrictMode>
+    <ErrorBoundary>
+      <Root />
+    </ErrorBoundary>
+  </StrictMode>,
+);

@@ -1,0 +1,28 @@
+/** The public door of the core. */
+export { Accounts, type Credentials } from './accounts/accounts.ts';
+export { addressGroup, HourlyLimit } from './accounts/hourly-limit.ts';
+export { Core } from './core.ts';
+export type { CoreParts } from './core-parts.ts';
+export { AccountError, type AccountErrorCode, asStanzaError } from './errors.ts';
+export * from './feature/feature.ts';
+export { FeatureSet } from './feature/loader.ts';
+export * from './feature/options.ts';
+export * from './hooks/catalogue.ts';
+export { defineHook, HANDLED, type Handler, type Hook, Hooks, type OnCrash, type Verdict } from './hooks/hook.ts';
+export { type CoreConfig, type CoreLimits, DEFAULT_CORE_LIMITS, type HistoryKeep } from './limits.ts';
+export { Commits, type Pending } from './mailbox/commits.ts';
+export { findMessage, type Reference } from './mailbox/lookup.ts';
+export { Mailboxes } from './mailbox/mailboxes.ts';
+export { positionTime } from './mailbox/positions.ts';
+export { type KeepVerdict, shouldKeep, shouldKeepContent } from './mailbox/rules.ts';
+export type { Source } from './mailbox/sources.ts';
+export { stanzaIdText } from './mailbox/stamp.ts';
+export { searchableText } from './mailbox/text.ts';
+export { isTombstone, tombstoneOf } from './mailbox/tombstone.ts';
+export type * from './ports/index.ts';
+export { sameContent } from './routing/sender.ts';
+export type { LocalService, ServiceHandlers, ServiceOptions, ServiceStanza } from './routing/services.ts';
+export type { Gate, Outgoing, StanzaKind } from './session/session.ts';
+export { Session } from './session/session.ts';
+export type { CoreState } from './state.ts';
+export { Together } from './together.ts';

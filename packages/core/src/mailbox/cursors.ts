@@ -1,0 +1,7 @@
+import type { Cursor } from '@parley/storage';
+
+/** Of an account that has a session. */
+export interface MailboxState {
+  readonly cursors: Map<string, Cursor>;
+  trimmedThrough: number;
+}

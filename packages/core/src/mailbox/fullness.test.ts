@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MailboxStore } from '@parley/storage';
+import type { Log } from '../ports/index.ts';
+import { Fullness } from './fullness.ts';
+
+const log: Log = { debug() {}, info() {}, warn() {}, error: () => assert.fail() };
+const rest = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+};
+
+test('§5.6: a full mailbox stays full, and one that grows is seen to, however many others there are', async () => {
+  let entries = 10;
+  const full = new Fullness({ count: () => entries } as unknown as MailboxStore, { mailboxEntries: 10 }, log);
+  for (let i = 0; i < 1000; i++) full.grew(1);
+  await rest();
+  assert.ok(full.isFull(1));
+  for (let other = 100; other < 60_000; other++) full.grew(other);
+  assert.ok(full.isFull(1), 'forgotten for the sake of others');
+  for (let i = 0; i < 1000; i++) {
+    full.grew(2);
+    for (let other = 0; other < 40; other++) full.grew(100_000 + i * 40 + other);
+  }
+  await rest();
+  assert.ok(full.isFull(2), 'never looked at');
+  entries = 9;
+  full.shrank();
+  full.grew(1);
+  await rest();
+  assert.ok(!full.isFull(1));
+  full.forget(2);
+  assert.ok(!full.isFull(2));
+});

@@ -1,0 +1,127 @@
+/**
+ * Challenges without memory: what the server has to know of a code that it sent is in the challenge that the client brings back, under an
+ * HMAC. Nothing here knows a key or the time.
+ */
+import { base64UrlDecode, base64UrlEncode, Jid } from '@parley/protocol';
+import { utf8Decode, utf8Encode } from '@parley/xml';
+
+/** The kinds of identifiers that a code can prove. */
+export const KINDS = ['email', 'phone'] as const;
+export type IdentifierKind = (typeof KINDS)[number];
+
+/** Something outside of this server that belongs to a person, in its one spelling. */
+export interface Identifier {
+  readonly kind: IdentifierKind;
+  /** `ann@example.org` in lower case, or a number as E.164 has it: `+4915112345678`. */
+  readonly value: string;
+}
+
+/** What a challenge says. */
+export interface Challenge extends Identifier {
+  /** The device that asked, by its id; only it may use what comes of it. */
+  readonly device: string;
+  /** Makes each challenge another one. Base64url of 16 bytes. */
+  readonly nonce: string;
+  /** ms since 1970. */
+  readonly expiresAt: number;
+}
+
+/** A person has shown that an identifier is theirs. */
+export interface Proof extends Identifier {
+  readonly device: string;
+  readonly expiresAt: number;
+}
+
+const LONGEST_EMAIL = 254;
+const LONGEST_LOCALPART = 64;
+export const LONGEST_TOKEN = 2048;
+const MAC_BYTES = 32;
+const DEVICE = /^[\x21-\x7e]{1,128}$/;
+
+/** Ids of devices are opaque words of printable ASCII (XEP-0388 asks for a UUID). */
+export function isDeviceId(text: string): boolean {
+  return DEVICE.test(text);
+}
+
+/**
+ * The one spelling of an e-mail address, or undefined when it is none (RFC 5321 §4.1.2, without quoted local parts). Upper case counts as
+ * lower case: no provider tells them apart, and two accounts for one mailbox would help nobody.
+ */
+export function normaliseEmail(text: string): string | undefined {
+  const trimmed = text.trim().normalize('NFC');
+  const at = trimmed.lastIndexOf('@');
+  const local = trimmed.slice(0, at).toLowerCase();
+  if (
+    at < 1 ||
+    local.length > LONGEST_LOCALPART ||
+    !/^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u.test(local)
+  )
+    return undefined;
+  // The rules for domains of addresses are those of XMPP: labels, IDNA, no spaces.
+  const jid = Jid.tryParse(trimmed.slice(at + 1));
+  if (jid === undefined || jid.toString() !== jid.domain || !/^[^.[\]:]+(\.[^.[\]:]+)+$/.test(jid.domain)) return undefined;
+  const whole = `${local}@${jid.domain}`;
+  return utf8Encode(whole).length > LONGEST_EMAIL ? undefined : whole;
+}
+
+/** A number as E.164 has it, or undefined. Spelling is the business of whoever asks people. */
+export function normalisePhone(text: string): string | undefined {
+  return /^\+[1-9]\d{6,14}$/.test(text) ? text : undefined;
+}
+
+/** The one spelling of an identifier, or undefined when it cannot be one. */
+export function normalise(kind: IdentifierKind, text: string): string | undefined {
+  return kind === 'email' ? normaliseEmail(text) : normalisePhone(text);
+}
+
+/** `payload.mac`, both base64url; what is signed is returned beside, so that a code can be made of it. */
+export function tokenParts(token: string): { readonly body: Uint8Array; readonly mac: Uint8Array } | undefined {
+  if (token.length > LONGEST_TOKEN) return undefined;
+  const parts = token.split('.');
+  if (parts.length !== 2) return undefined;
+  const body = base64UrlDecode(parts[0] ?? '');
+  const mac = base64UrlDecode(parts[1] ?? '');
+  return body === undefined || mac === undefined || mac.length !== MAC_BYTES ? undefined : { body, mac };
+}
+
+export function joinToken(body: Uint8Array, mac: Uint8Array): string {
+  return `${base64UrlEncode(body)}.${base64UrlEncode(mac)}`;
+}
+
+/** An array: no two values have the same text. The first word keeps challenges and proofs apart. */
+export function encodeChallenge({ kind, value, device, nonce, expiresAt }: Challenge): Uint8Array {
+  return utf8Encode(JSON.stringify(['challenge', kind, value, device, nonce, expiresAt]));
+}
+export function encodeProof({ kind, value, device, expiresAt }: Proof): Uint8Array {
+  return utf8Encode(JSON.stringify(['proof', kind, value, device, expiresAt]));
+}
+
+/** Reads what this server has signed; undefined for what is of another kind. */
+export function decodeChallenge(body: Uint8Array): Challenge | undefined {
+  const [word, kind, value, device, nonce, expiresAt] = JSON.parse(utf8Decode(body)) as [
+    string,
+    IdentifierKind,
+    string,
+    string,
+    string,
+    number,
+  ];
+  return word === 'challenge' ? { kind, value, device, nonce, expiresAt } : undefined;
+}
+export function decodeProof(body: Uint8Array): Proof | undefined {
+  const [word, kind, value, device, expiresAt] = JSON.parse(utf8Decode(body)) as [string, IdentifierKind, string, string, number];
+  return word === 'proof' ? { kind, value, device, expiresAt } : undefined;
+}
+
+/** The code of a challenge: `digits` decimal digits of an HMAC (RFC 4226 §5.3 takes 31 bits; with 48 the last digit is as even as the first). */
+export function codeOf(mac: Uint8Array, digits: number): string {
+  let number = 0;
+  for (const byte of mac.subarray(0, 6)) number = number * 256 + byte;
+  return String(number % 10 ** digits).padStart(digits, '0');
+}
+
+/** What somebody typed, without the spaces and dashes that people put between digits; undefined when it cannot be a code. */
+export function cleanCode(text: string): string | undefined {
+  const digits = text.replace(/[\s-]/g, '');
+  return /^\d{4,10}$/.test(digits) ? digits : undefined;
+}

@@ -1,0 +1,25 @@
+/** The HTTP side of the server: web client, media, registration, health, metrics; and the operator's socket. */
+export { connectAdmin } from './admin-api/client.ts';
+export {
+  type AdminActions,
+  AdminError,
+  type AdminExport,
+  type AdminImport,
+  type AdminNotice,
+  type AdminQueue,
+  type AdminReport,
+  type AdminRequest,
+  type AdminSession,
+  type AdminUser,
+  listenAdmin,
+  perform,
+} from './admin-api/server.ts';
+export { HttpError } from './errors.ts';
+export { createHttpServer, type HttpOptions, type HttpServer } from './listener/server.ts';
+export type { HttpSite } from './listener/sites.ts';
+export { codeMail } from './mail/code-mail.ts';
+export { type Mailer, type MailOptions, mailServer, openMailer } from './mail/mailer.ts';
+export type { Metric } from './metrics/metrics.ts';
+export { openWebPush, type PushAnswer, type PushMessage, type WebPush, type WebPushOptions } from './push/web-push.ts';
+export { Media, type MediaGrants, type MediaOptions } from './upload/media.ts';
+export { createUploadSlots, SlotError, type SlotRequest, type UploadSlot, type UploadSlots } from './upload/slots.ts';

@@ -1,0 +1,258 @@
+import { NS, parseDateTime } from '@parley/protocol';
+import { el } from '@parley/xml';
+import type { KeptAccount } from '../account.ts';
+import type { CodeChallenge, CodeKind, CodeProof, Codes, Identifier } from '../code-types.ts';
+import { ChatError } from '../errors.ts';
+import { parseUser } from '../people/contacts.ts';
+import type { Platform } from '../platform.ts';
+import type { ChatStore } from '../store/store.ts';
+import type { Credentials, UserSnapshot } from '../types.ts';
+import type { Connection, Identity } from './connection.ts';
+import { type KeptToken, uuid } from './device.ts';
+import { findServer } from './discover.ts';
+import { randomId } from './session.ts';
+
+/** The one that this SDK uses: a page cannot see the channel that it is on. */
+const MECHANISM = 'HT-SHA-256-NONE';
+const API_TIMEOUT_MS = 30_000;
+const MAX_IDENTIFIERS = 100;
+
+const DEVICE = 'device';
+
+/** The name of this installation in resources: what the application gave, else one that is made once and kept. */
+export async function keptDeviceId(
+  platform: Platform,
+  { deviceId, store }: { readonly deviceId?: string | undefined; readonly store: ChatStore },
+): Promise<string> {
+  if (deviceId !== undefined) return deviceId;
+  const kept = await store.value(DEVICE);
+  if (typeof kept === 'string') return kept;
+  const made = `parley-${randomId(platform).slice(0, 12)}`;
+  await store.commit({ values: { [DEVICE]: made } });
+  return made;
+}
+
+/** Who connects. Each tab is a device session of its own on the server. */
+export function identityOf(platform: Platform, account: KeptAccount, device: string, password: string | undefined): Identity {
+  const resource = `${device}.${randomId(platform).slice(0, 6)}`;
+  return { domain: account.domain, resource, secret: { username: account.username, password, keys: account.keys ?? undefined } };
+}
+
+/** What the client lends: whose device this is. */
+export interface EntryHost {
+  readonly platform: Platform;
+  readonly server: string | undefined;
+  readonly domain: string | undefined;
+  readonly connection: Connection;
+  account: KeptAccount | undefined;
+  readonly user: UserSnapshot | undefined;
+  /** Local data is usable. */
+  load(): Promise<void>;
+  setUser(account: KeptAccount | undefined): void;
+  /** Takes everything of the account off this device. */
+  wipe(): Promise<void>;
+  identity(account: KeptAccount, password: string | undefined): Promise<Identity>;
+}
+
+/** The ways in: name and password, or an address that is proved with a code. */
+export class Entry implements Codes {
+  readonly #host: EntryHost;
+
+  constructor(host: EntryHost) {
+    this.#host = host;
+  }
+
+  /** Signs in, after making the account when `register`. */
+  async withPassword(credentials: Credentials, register: boolean): Promise<UserSnapshot> {
+    const host = this.#host;
+    await host.load();
+    if (credentials.password === '') throw new ChatError('invalid-argument', 'The password is empty');
+    const at = credentials.username.trim().lastIndexOf('@');
+    const domain =
+      at >= 0
+        ? credentials.username.trim().slice(at + 1)
+        : (host.domain ?? (await findServer(host.platform, host.server, host.account?.domain)).domain);
+    return this.#enter(parseUser(credentials.username, domain), { password: credentials.password, register });
+  }
+
+  async #enter(id: string, how: { password?: string; register?: boolean; device?: string; token?: KeptToken }): Promise<UserSnapshot> {
+    const host = this.#host;
+    const before = host.account;
+    const at = id.indexOf('@');
+    const account: KeptAccount = { username: id.slice(0, at), domain: id.slice(at + 1), keys: null };
+    const old = host.user;
+    if (old !== undefined && old.id !== id) await host.wipe();
+    if (how.device !== undefined && how.token !== undefined) {
+      host.connection.stop();
+      await host.connection.device.adopt(how.device, id, how.token);
+      host.account = { ...account, byToken: true };
+    } else host.account = account;
+    const identity = await host.identity(host.account, how.password);
+    host.setUser(host.account);
+    try {
+      await host.connection.signIn(identity, how.register === true);
+    } catch (error) {
+      host.account = old?.id === id ? before : undefined;
+      if (host.account === undefined) {
+        host.setUser(undefined);
+        host.connection.forget();
+      }
+      throw error;
+    }
+    return host.user as UserSnapshot;
+  }
+
+  // ---- codes ---------------------------------------------------------------------------------------------------------
+
+  async offered(): Promise<{ readonly kinds: readonly CodeKind[]; readonly signUp: boolean }> {
+    try {
+      const told = await this.#ask('GET', 'register', undefined);
+      const kinds = Array.isArray(told['codes'])
+        ? (['email', 'phone'] as const).filter((kind) => (told['codes'] as unknown[]).includes(kind))
+        : [];
+      return { kinds, signUp: told['signUpByCode'] === true };
+    } catch {
+      return { kinds: [], signUp: false };
+    }
+  }
+
+  async send(kind: CodeKind, to: string): Promise<CodeChallenge> {
+    const device = uuid(this.#host.platform);
+    const told = await this.#ask('POST', 'codes', { kind, to, device });
+    return Object.freeze({
+      kind,
+      to,
+      device,
+      challenge: text(told['challenge']),
+      digits: typeof told['digits'] === 'number' ? told['digits'] : 6,
+      expiresAt: time(told['expiresAt']),
+      resendAt: time(told['resendAt']),
+    });
+  }
+
+  async check({ challenge, device }: CodeChallenge, code: string): Promise<CodeProof> {
+    const told = await this.#ask('POST', 'codes/check', { challenge, code });
+    return Object.freeze({
+      device,
+      proof: text(told['proof']),
+      kind: told['kind'] === 'phone' ? 'phone' : 'email',
+      value: text(told['value']),
+      userId: typeof told['jid'] === 'string' ? told['jid'] : undefined,
+      expiresAt: time(told['expiresAt']),
+    });
+  }
+
+  async signUp({ proof, device }: CodeProof, username: string): Promise<UserSnapshot> {
+    await this.#host.load();
+    return this.#admitted(device, await this.#ask('POST', 'accounts', { proof, username: username.trim(), mechanism: MECHANISM }));
+  }
+
+  async signIn({ proof, device }: CodeProof, deviceName?: string): Promise<UserSnapshot> {
+    await this.#host.load();
+    return this.#admitted(
+      device,
+      await this.#ask('POST', 'sessions', { proof, mechanism: MECHANISM, deviceName: deviceName?.slice(0, 100) }),
+    );
+  }
+
+  #admitted(device: string, told: Readonly<Record<string, unknown>>): Promise<UserSnapshot> {
+    const id = parseUser(text(told['jid']), '');
+    return this.#enter(id, { device, token: keptToken(text(told['token']), time(told['expiresAt'])) });
+  }
+
+  async list(): Promise<readonly Identifier[]> {
+    const answer = await this.#session().iq(el('iq', { type: 'get' }, el('identifiers', { xmlns: NS.identity })));
+    const rows = answer.child('identifiers', NS.identity)?.childrenNamed('identifier', NS.identity) ?? [];
+    return rows
+      .slice(0, MAX_IDENTIFIERS)
+      .map((row) =>
+        Object.freeze({ kind: row.attr('kind') ?? '', value: row.attr('value') ?? '', provedAt: parseDateTime(row.attr('proved') ?? '') }),
+      );
+  }
+
+  async add({ proof }: CodeProof): Promise<void> {
+    await this.#session().iq(el('iq', { type: 'set' }, el('add', { xmlns: NS.identity, proof })));
+  }
+
+  async remove({ kind, value }: Identifier): Promise<void> {
+    await this.#session().iq(el('iq', { type: 'set' }, el('remove', { xmlns: NS.identity, kind, value })));
+  }
+
+  /** A token for another tab of this browser, from the server. */
+  async grant(device: string): Promise<KeptToken | undefined> {
+    const request = el('iq', { type: 'set' }, el('grant', { xmlns: NS.identity, device, mechanism: MECHANISM }));
+    const token = (await this.#session().iq(request)).child('token', NS.identity);
+    return token === undefined ? undefined : keptToken(text(token.attr('token')), time(token.attr('expiry')));
+  }
+
+  #session(): NonNullable<Connection['session']> {
+    const { session } = this.#host.connection;
+    if (session === undefined || !session.online) throw new ChatError('offline', 'There is no connection');
+    return session;
+  }
+
+  /** One request of the HTTP API; rejects with what its refusal means. */
+  async #ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<Readonly<Record<string, unknown>>> {
+    const { platform, server } = this.#host;
+    // A WebSocket address stands for the site that it is on.
+    const origin = (server ?? platform.defaultServer?.() ?? '').replace(/^ws(s?):/i, 'http$1:');
+    if (!/^https?:\/\//i.test(origin)) throw new ChatError('not-supported', 'Codes need a server address that begins with https://');
+    const response = await platform
+      .http({
+        method,
+        url: `${new URL(origin).origin}/api/v1/${path}`,
+        ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        timeoutMs: API_TIMEOUT_MS,
+      })
+      .catch((cause: unknown) => {
+        throw new ChatError('offline', 'The server cannot be reached', { cause });
+      });
+    let told: unknown;
+    try {
+      told = JSON.parse(response.text);
+    } catch {
+      told = undefined;
+    }
+    const answer = typeof told === 'object' && told !== null ? (told as Record<string, unknown>) : {};
+    if (response.status >= 200 && response.status < 300) return answer;
+    throw refusal(answer, response.headers['retry-after']);
+  }
+}
+
+const CODES: Readonly<Record<string, ChatError['code']>> = {
+  off: 'not-supported',
+  'bad-identifier': 'invalid-address',
+  'bad-name': 'invalid-address',
+  'too-many': 'rate-limited',
+  'wrong-code': 'wrong-code',
+  expired: 'code-expired',
+  'no-account': 'not-found',
+  'has-account': 'account-exists',
+  conflict: 'account-exists',
+  closed: 'registration-closed',
+};
+const LONGEST_SENTENCE = 300;
+
+function refusal(answer: Readonly<Record<string, unknown>>, retryAfter: string | undefined): ChatError {
+  const code = CODES[text(answer['error'])] ?? 'server-error';
+  const message = text(answer['message']).slice(0, LONGEST_SENTENCE);
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return new ChatError(
+    code,
+    message === '' ? 'The server refused this' : message,
+    Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {},
+  );
+}
+
+function keptToken(token: string, expiry: number): KeptToken {
+  if (token === '') throw new ChatError('protocol-violation', 'The server sent no token');
+  return { mechanism: MECHANISM, token, expiry, count: 0, offer: {} };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function time(value: unknown): number {
+  return parseDateTime(text(value)) ?? 0;
+}

@@ -1,0 +1,92 @@
+// The test suites, and how one is run: `node --test` with our reporter, a progress line, failures in full.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { environment, pinnedNode, root } from './shell.mjs';
+
+const MINUTE = 60_000;
+
+/**
+ * In the order they run: cheap ones first. `web`: the built web client is needed. Two cores are assumed. `fileTimeout` ends what hangs: it is
+ * many times what a file needs, because a loaded machine may take several times as long.
+ */
+export const SUITES = [
+  { name: 'unit', files: ['packages/**/*.test.ts', 'apps/**/*.test.ts', 'tools/**/*.test.ts'], concurrency: 2, fileTimeout: 10 * MINUTE },
+  { name: 'scenarios', files: ['tests/scenarios/**/*.test.ts'], concurrency: 2, fileTimeout: 10 * MINUTE },
+  { name: 'simulation', files: ['tests/simulation/**/*.test.ts'], concurrency: 2, fileTimeout: 15 * MINUTE },
+  { name: 'crash', files: ['tests/crash/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE },
+  { name: 'interop', files: ['tests/interop/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE, web: true },
+  { name: 'e2e', files: ['tests/e2e/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE, web: true },
+];
+
+/** Runs one suite. `ok` is false when a test failed, the run itself broke, or there was no test at all. */
+export async function runSuite(suite) {
+  const result = { passed: 0, failed: 0, skipped: 0, ok: true };
+  const began = Date.now();
+  const seconds = () => Math.round((Date.now() - began) / 1000);
+  const label = `${suite.name}:`.padEnd(12);
+  const child = spawn(
+    pinnedNode(),
+    [
+      '--test',
+      `--test-concurrency=${suite.concurrency}`,
+      `--test-timeout=${suite.fileTimeout}`,
+      '--test-reporter=./tools/run/reporter.mjs',
+      '--disable-warning=ExperimentalWarning',
+      ...suite.files,
+    ],
+    { cwd: root, env: environment({ NODE_OPTIONS: '--disable-warning=ExperimentalWarning' }), stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const forward = (signal) => child.kill(signal);
+  process.on('SIGINT', forward);
+  process.on('SIGTERM', forward);
+
+  let problems = '';
+  child.stderr.on('data', (chunk) => {
+    problems += chunk;
+  });
+  const live = process.stdout.isTTY === true;
+  const skips = new Map();
+  let last = '';
+  const progress = () =>
+    `${label}${result.passed} passed, ${result.failed} failed${result.skipped ? `, ${result.skipped} skipped` : ''}  ${seconds()} s`;
+  const say = (text) => process.stdout.write(live ? `\r\x1b[2K${text}\n` : `${text}\n`);
+  const draw = () => live && process.stdout.write(`\r\x1b[2K${progress()}  ${last.slice(0, 60)}`);
+  const heartbeat = setInterval(() => (live ? draw() : say(progress())), live ? 500 : 20_000);
+  if (!live) say(`${label}started`);
+
+  for await (const line of createInterface({ input: child.stdout })) {
+    let event;
+    try {
+      event = JSON.parse(line);
+    } catch {
+      say(line);
+      continue;
+    }
+    if (event.kind === 'note') {
+      say(event.text);
+      continue;
+    }
+    result[event.kind]++;
+    last = event.name;
+    if (event.kind === 'failed') say(`\nFAILED ${event.file ?? ''} › ${event.name}\n${event.text}\n`);
+    if (event.kind === 'skipped') skips.set(event.reason, (skips.get(event.reason) ?? 0) + 1);
+    draw();
+  }
+  const code = child.exitCode ?? (await new Promise((resolve) => child.once('exit', (value) => resolve(value ?? 1))));
+  clearInterval(heartbeat);
+  process.off('SIGINT', forward);
+  process.off('SIGTERM', forward);
+
+  if (result.passed + result.failed === 0) {
+    result.ok = false;
+    say(`${label}no test ran${problems ? `\n${problems}` : ''}`);
+  } else if (code !== 0 && result.failed === 0) {
+    // The run broke outside of any test (a file that does not parse, a crash after the last test).
+    result.failed++;
+    say(`${label}the run ended with exit code ${code}\n${problems}`);
+  }
+  result.ok &&= result.failed === 0;
+  for (const [reason, count] of skips) say(`${label}${count} skipped: ${reason}`);
+  say(progress());
+  return result;
+}
