@@ -37,6 +37,12 @@ export default async function* reporter(source) {
       for (const text of data.message.split('\n')) if (text.startsWith('# ')) yield line({ kind: 'note', text: text.slice(2) });
       continue;
     }
+    // What is running now, so that whoever ends a run that hangs can name it.
+    if (event.type === 'test:dequeue' || event.type === 'test:complete') {
+      const name = data.entryFile === undefined ? data.name : `${place(data)} › ${data.name}`;
+      yield line({ kind: event.type === 'test:dequeue' ? 'begun' : 'ended', name });
+      continue;
+    }
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     // Suites (describe) only group; a file that held no test is reported as a test named like the file.
     if (data.details?.type === 'suite' && event.type === 'test:pass') continue;

@@ -5,21 +5,24 @@ import { environment, pinnedNode, root } from './shell.mjs';
 
 const MINUTE = 60_000;
 
-/**
- * In the order they run: cheap ones first. `web`: the built web client is needed. Two cores are assumed. `fileTimeout` ends what hangs: it is
- * many times what a file needs, because a loaded machine may take several times as long.
- */
+/** A run in which no test ends for so long hangs, and is ended. Many times what the longest needs: a loaded machine is slow. */
+const SILENCE = 15 * MINUTE;
+
+/** In the order they run: cheap ones first. `web`: the built web client is needed. Two cores are assumed. */
 export const SUITES = [
-  { name: 'unit', files: ['packages/**/*.test.ts', 'apps/**/*.test.ts', 'tools/**/*.test.ts'], concurrency: 2, fileTimeout: 10 * MINUTE },
-  { name: 'scenarios', files: ['tests/scenarios/**/*.test.ts'], concurrency: 2, fileTimeout: 10 * MINUTE },
-  { name: 'simulation', files: ['tests/simulation/**/*.test.ts'], concurrency: 2, fileTimeout: 15 * MINUTE },
-  { name: 'crash', files: ['tests/crash/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE },
-  { name: 'interop', files: ['tests/interop/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE, web: true },
-  { name: 'e2e', files: ['tests/e2e/**/*.test.ts'], concurrency: 1, fileTimeout: 15 * MINUTE, web: true },
+  { name: 'unit', files: ['packages/**/*.test.ts', 'apps/**/*.test.ts', 'tools/**/*.test.ts'], concurrency: 2 },
+  { name: 'scenarios', files: ['tests/scenarios/**/*.test.ts'], concurrency: 2 },
+  { name: 'simulation', files: ['tests/simulation/**/*.test.ts'], concurrency: 2 },
+  { name: 'crash', files: ['tests/crash/**/*.test.ts'], concurrency: 1 },
+  { name: 'interop', files: ['tests/interop/**/*.test.ts'], concurrency: 1, web: true },
+  { name: 'e2e', files: ['tests/e2e/**/*.test.ts'], concurrency: 1, web: true },
 ];
 
-/** Runs one suite. `ok` is false when a test failed, the run itself broke, or there was no test at all. */
-export async function runSuite(suite) {
+/**
+ * Runs one suite. `ok` is false when a test failed, the run itself broke, or there was no test at all. A run in which nothing ends for
+ * `silence` ms is killed with all that it started, and counts as a failure that names what was running.
+ */
+export async function runSuite(suite, silence = SILENCE) {
   const result = { passed: 0, failed: 0, skipped: 0, ok: true };
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
@@ -29,16 +32,31 @@ export async function runSuite(suite) {
     [
       '--test',
       `--test-concurrency=${suite.concurrency}`,
-      `--test-timeout=${suite.fileTimeout}`,
+      // A test that ends by itself after half the silence says where it was; --test-timeout does not end a file that is kept alive by a
+      // socket, which is what is left when an assertion fails before a close: so a file ends when its tests have.
+      `--test-timeout=${Math.round(silence / 2)}`,
+      '--test-force-exit',
       '--test-reporter=./tools/run/reporter.mjs',
       '--disable-warning=ExperimentalWarning',
       ...suite.files,
     ],
-    { cwd: root, env: environment({ NODE_OPTIONS: '--disable-warning=ExperimentalWarning' }), stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: root,
+      env: environment({ NODE_OPTIONS: '--disable-warning=ExperimentalWarning' }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, so that what hangs can be ended with the servers and browsers that it started.
+      detached: true,
+    },
   );
-  const forward = (signal) => child.kill(signal);
-  process.on('SIGINT', forward);
-  process.on('SIGTERM', forward);
+  const signalAll = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // Nothing of it is left.
+    }
+  };
+  process.on('SIGINT', signalAll);
+  process.on('SIGTERM', signalAll);
 
   let problems = '';
   child.stderr.on('data', (chunk) => {
@@ -54,6 +72,13 @@ export async function runSuite(suite) {
   const heartbeat = setInterval(() => (live ? draw() : say(progress())), live ? 500 : 20_000);
   if (!live) say(`${label}started`);
 
+  const running = new Set();
+  let hung = false;
+  const watchdog = setTimeout(() => {
+    hung = true;
+    signalAll('SIGKILL');
+  }, silence);
+
   for await (const line of createInterface({ input: child.stdout })) {
     let event;
     try {
@@ -66,6 +91,15 @@ export async function runSuite(suite) {
       say(event.text);
       continue;
     }
+    if (event.kind === 'begun') {
+      running.add(event.name);
+      continue;
+    }
+    watchdog.refresh();
+    if (event.kind === 'ended') {
+      running.delete(event.name);
+      continue;
+    }
     result[event.kind]++;
     last = event.name;
     if (event.kind === 'failed') say(`\nFAILED ${event.file ?? ''} › ${event.name}\n${event.text}\n`);
@@ -74,10 +108,14 @@ export async function runSuite(suite) {
   }
   const code = child.exitCode ?? (await new Promise((resolve) => child.once('exit', (value) => resolve(value ?? 1))));
   clearInterval(heartbeat);
-  process.off('SIGINT', forward);
-  process.off('SIGTERM', forward);
+  clearTimeout(watchdog);
+  process.off('SIGINT', signalAll);
+  process.off('SIGTERM', signalAll);
 
-  if (result.passed + result.failed === 0) {
+  if (hung) {
+    result.failed++;
+    say(`\nFAILED ${suite.name}: nothing ended for ${Math.round(silence / 1000)} s, so it was killed. Running were:\n${[...running].join('\n')}\n${problems}`);
+  } else if (result.passed + result.failed === 0) {
     result.ok = false;
     say(`${label}no test ran${problems ? `\n${problems}` : ''}`);
   } else if (code !== 0 && result.failed === 0) {
