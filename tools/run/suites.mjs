@@ -114,7 +114,9 @@ export async function runSuite(suite, silence = SILENCE) {
 
   if (hung) {
     result.failed++;
-    say(`\nFAILED ${suite.name}: nothing ended for ${Math.round(silence / 1000)} s, so it was killed. Running were:\n${[...running].join('\n')}\n${problems}`);
+    say(
+      `\nFAILED ${suite.name}: nothing ended for ${Math.round(silence / 1000)} s, so it was killed. Running were:\n${[...running].join('\n')}\n${problems}`,
+    );
   } else if (result.passed + result.failed === 0) {
     result.ok = false;
     say(`${label}no test ran${problems ? `\n${problems}` : ''}`);
