@@ -5,6 +5,7 @@ import { ConfigError, type Log } from '@parley/core';
 import { components } from '@parley/features/components/service';
 import { identities } from '@parley/features/identity/service';
 import { registrar } from '@parley/features/registration/service';
+import { PARLEY_VERSION } from '@parley/features/version';
 import { createHttpServer, type HttpServer, listenAdmin, type Metric } from '@parley/http';
 import {
   CertificateError,
@@ -224,6 +225,7 @@ async function startIn(folder: DataFolder, first: Config, log: ServerLog, again:
         bosh: (request, response) => bosh.handle(request, response),
         maxConnections: config.transport.connections,
         trustProxy: config.http.trustProxy,
+        version: PARLEY_VERSION,
       }).catch((error: NodeJS.ErrnoException) => {
         throw error.syscall === undefined ? error : listenError(error, 'listen.http', host, port);
       });

@@ -2,6 +2,8 @@ import { defineFeature } from '@parley/core';
 import { encodeVersion, NS } from '@parley/protocol';
 import { ownVersion } from './rules.ts';
 
+export { PARLEY_VERSION } from './rules.ts';
+
 export default defineFeature({
   name: 'version',
   about: 'Tells clients which software this server runs.',

@@ -4,11 +4,11 @@ import { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Log } from '@parley/core/ports';
+import { StorageError } from '@parley/storage';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { apiRoutes } from '../api/routes.ts';
 import { HttpError } from '../errors.ts';
-import { identityRoutes } from '../identity/routes.ts';
 import { type Metric, Metrics } from '../metrics/metrics.ts';
-import { registrationRoutes } from '../registration/routes.ts';
 import type { Media } from '../upload/media.ts';
 import { mediaRoutes } from '../upload/routes.ts';
 import { altConnections, hostMetaJson, hostMetaXml, type Link } from '../well-known/host-meta.ts';
@@ -39,6 +39,8 @@ export interface HttpOptions {
   readonly maxConnections: number;
   /** A proxy on this machine says in X-Forwarded-For who asks. */
   readonly trustProxy: boolean;
+  /** Of the server, for the description of the API. */
+  readonly version: string;
 }
 
 export interface HttpServer {
@@ -135,8 +137,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
         });
       }
     });
-    registrationRoutes(api, site);
-    identityRoutes(api, site);
+    apiRoutes(api, site, options.version);
     api.options('/api/*', async (_request, reply) => reply.code(204).send());
   });
   await app.register(async (scope) => {
@@ -207,16 +208,23 @@ export function fromThisMachine({ socket, headers }: Pick<IncomingMessage, 'sock
   return PASSED_ON.every((name) => headers[name] === undefined);
 }
 
-function asHttpError(error: unknown): { status: number; code: string; message: string; headers: Readonly<Record<string, string>> } {
+/** Fastify's own refusals of a request, in our words; any other of them is `bad-request`. */
+const OWN_REFUSALS: Readonly<Record<number, readonly [code: string, message: string]>> = {
+  404: ['not-found', 'There is nothing at this address.'],
+  413: ['too-large', 'This is longer than what is taken here.'],
+  415: ['bad-type', 'Send JSON, with the Content-Type application/json.'],
+};
+
+function asHttpError(error: unknown): Pick<HttpError, 'status' | 'code' | 'message' | 'headers'> {
   if (error instanceof HttpError) return error;
-  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
-  // Fastify's own refusals of bad requests.
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return {
-      status: statusCode,
-      code: code?.replace(/^FST_(ERR_)?/, '').toLowerCase() ?? 'bad-request',
-      message: message ?? '',
-      headers: {},
-    };
-  return { status: 500, code: 'internal', message: 'The server failed at this; its log says why.', headers: {} };
+  if (error instanceof StorageError && error.code === 'full')
+    return new HttpError(507, 'full', 'The server has no room to keep this. Try again later.');
+  if (error instanceof StorageError && (error.code === 'busy' || error.code === 'closed'))
+    return new HttpError(503, 'busy', 'The server cannot store this now. Try again soon.');
+  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    const [code, sentence] = OWN_REFUSALS[statusCode] ?? ['bad-request', message ?? 'The request is not understood.'];
+    return new HttpError(statusCode, code, sentence);
+  }
+  return new HttpError(500, 'internal', 'The server failed at this; its log says why.');
 }

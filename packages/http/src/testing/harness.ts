@@ -104,6 +104,7 @@ export async function startFixture(
     bosh: (_request, response) => void response.destroy(),
     maxConnections: 1000,
     trustProxy: options.trustProxy ?? false,
+    version: '1.2.3',
   });
   port = server.port;
   return Object.assign(fixture, {
