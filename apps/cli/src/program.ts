@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { type Admin, componentSecretOf, openAdmin } from './admin.ts';
 import { doctor } from './doctor/doctor.ts';
 import { CommandError, isForPeople } from './errors.ts';
+import { addKeys } from './keys.ts';
 import { addNotices } from './notices.ts';
 import { dateTime, duration, json, printable, table } from './output.ts';
 import { newPassword } from './password.ts';
@@ -198,6 +199,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     );
 
   addReports(program, withAdmin);
+  addKeys(program, terminal.cwd, withAdmin);
   addNotices(program, withAdmin);
 
   asJson(program.command('status'))

@@ -1,8 +1,9 @@
 /** What an operator can do, on a running or a stopped server's data. */
 import { AccountError, ConfigError, type Session } from '@parley/core';
 import { serverNotices } from '@parley/features/administration/service';
+import { AppKeyError, type AppKeys, appKeys } from '@parley/features/app-keys/service';
 import { reports as reportList } from '@parley/features/reports/service';
-import { type AdminActions, AdminError, type AdminUser } from '@parley/http';
+import { type AdminActions, AdminError, type AdminKey, type AdminUser } from '@parley/http';
 import { Jid, StanzaError } from '@parley/protocol';
 import type { AccountRecord } from '@parley/storage';
 import { CertificateError } from '@parley/transports';
@@ -21,6 +22,16 @@ async function forPeople<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof TransferError) throw new AdminError('bad-request', error.message);
+    throw error;
+  }
+}
+
+/** Refusals of app keys as sentences for the operator. */
+async function ofKeys<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppKeyError) throw new AdminError(error.code === 'not-found' ? 'not-found' : 'bad-request', error.message);
     throw error;
   }
 }
@@ -64,6 +75,26 @@ export function adminActions(engine: Engine, running: RunningAdmin | undefined):
     const notices = hosts.flatMap(({ features }) => features.service(serverNotices) ?? []);
     if (notices.length === 0) throw new AdminError('bad-request', 'Administration is switched off (features.administration).');
     return notices;
+  };
+
+  const keysAt = (wanted: string | undefined): { keys: AppKeys; domain: string } => {
+    const host = hosts.find((one) => one.domain === (wanted ?? domain));
+    if (host === undefined) throw new AdminError('bad-request', `${wanted} is no domain of this server.`);
+    const keys = host.features.service(appKeys);
+    if (keys === undefined) throw new AdminError('bad-request', 'App keys are switched off (features.app-keys).');
+    return { keys, domain: host.domain };
+  };
+  const allKeys = async (): Promise<AdminKey[]> =>
+    (
+      await Promise.all(
+        hosts.map(async (host) => ((await host.features.service(appKeys)?.list()) ?? []).map((key) => ({ ...key, domain: host.domain }))),
+      )
+    ).flat();
+  /** The keys of the domain that has this one. */
+  const keysWith = async (id: string): Promise<{ keys: AppKeys; domain: string }> => {
+    const key = (await allKeys()).find((one) => one.id === id);
+    if (key === undefined) throw new AdminError('not-found', `There is no key ${id}.`);
+    return keysAt(key.domain);
   };
 
   return {
@@ -183,6 +214,21 @@ export function adminActions(engine: Engine, running: RunningAdmin | undefined):
         if (error instanceof StanzaError) throw new AdminError('bad-request', error.text ?? error.condition);
         throw error;
       }
+    },
+    keys: allKeys,
+    async addKey(name, wanted, publicKey) {
+      const { keys, domain } = keysAt(wanted);
+      const { key, secret } = await ofKeys(() => keys.add(name, publicKey));
+      return { key: { ...key, domain }, secret };
+    },
+    async rotateKey(id, graceMs) {
+      const { keys, domain } = await keysWith(id);
+      const { key, secret } = await ofKeys(() => keys.rotate(id, graceMs));
+      return { key: { ...key, domain }, secret };
+    },
+    async revokeKey(id) {
+      const { keys } = await keysWith(id);
+      await ofKeys(() => keys.revoke(id));
     },
     async exportTo(path) {
       const { counts, missing } = await forPeople(() => exportServer(engine, path));

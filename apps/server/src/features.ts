@@ -1,6 +1,7 @@
 import type { Feature, Options } from '@parley/core';
-import { type CodeSender, identityFeature, type OpenWebPush, standardFeatures, webPushFeature } from '@parley/features';
+import { appKeysFeature, type CodeSender, identityFeature, type OpenWebPush, standardFeatures, webPushFeature } from '@parley/features';
 import { type Files, type Slots, uploadFeature } from '@parley/features/upload';
+import { appTokens } from '@parley/http';
 
 /** For checking a configuration without a media server. */
 export const NO_SLOTS: Slots = {
@@ -23,6 +24,6 @@ export function serverFeatures(
   openPush: OpenWebPush = NO_WEB_PUSH,
   senders: readonly CodeSender[] = [],
 ): ReadonlyArray<Feature<Options>> {
-  const always = [...standardFeatures, webPushFeature(openPush), identityFeature(senders)];
+  const always = [...standardFeatures, webPushFeature(openPush), identityFeature(senders), appKeysFeature(appTokens)];
   return slots === undefined ? always : [...always, uploadFeature(slots, files)];
 }

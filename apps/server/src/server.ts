@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Log } from '@parley/core';
+import { appKeys } from '@parley/features/app-keys/service';
 import { components } from '@parley/features/components/service';
 import { identities } from '@parley/features/identity/service';
 import { registrar } from '@parley/features/registration/service';
@@ -214,6 +215,7 @@ async function startIn(folder: DataFolder, first: Config, log: ServerLog, again:
           publicUrl: () => publicUrl(domain),
           registrar: () => features.service(registrar),
           identities: () => features.service(identities),
+          appKeys: () => features.service(appKeys),
         })),
         get allowedOrigins() {
           return config.http.allowedOrigins;

@@ -78,6 +78,8 @@ export const standardFeatures: ReadonlyArray<Feature<Options>> = [
   reports,
 ];
 
+/** Needs what reads signed tokens, so `apps/server` makes it. */
+export { appKeysFeature } from './app-keys/index.ts';
 /** Needs what carries codes to people, so `apps/server` makes it. */
 export { type CodeSender, identityFeature } from './identity/index.ts';
 /** Needs the media server, so `apps/server` makes it. */

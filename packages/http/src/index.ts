@@ -5,6 +5,8 @@ export {
   AdminError,
   type AdminExport,
   type AdminImport,
+  type AdminKey,
+  type AdminNewKey,
   type AdminNotice,
   type AdminQueue,
   type AdminReport,
@@ -14,6 +16,7 @@ export {
   listenAdmin,
   perform,
 } from './admin-api/server.ts';
+export { appTokens } from './app-keys/tokens.ts';
 export { HttpError } from './errors.ts';
 export { createHttpServer, type HttpOptions, type HttpServer } from './listener/server.ts';
 export type { HttpSite } from './listener/sites.ts';

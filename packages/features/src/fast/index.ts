@@ -87,11 +87,13 @@ export default defineFeature({
       device: string,
       mechanism: string,
       row: DeviceTokens | undefined,
+      ends: number | undefined,
     ): Awaitable<{ token: string; expiry: number }> => {
       const now = ctx.clock.now();
       const nonce = base64Encode(ctx.random.bytes(NONCE_BYTES));
       const room = row === undefined ? makeRoom(account.id) : undefined;
-      const next: TokenRow = { mechanism, nonce, issuedAt: now, expiry: now + ctx.config.lifetime, count: 0 };
+      const expiry = Math.min(now + ctx.config.lifetime, ends ?? Number.POSITIVE_INFINITY);
+      const next: TokenRow = { mechanism, nonce, issuedAt: now, expiry, ...(ends === undefined ? {} : { ends }), count: 0 };
       return whenReady(room, () => {
         table.set(account.id, device, row?.current === undefined ? { next } : { current: row.current, next });
         return whenReady(tokenOf(account, device, next), (token) => ({ token, expiry: next.expiry }));
@@ -168,7 +170,10 @@ export default defineFeature({
         const due = used && current !== undefined && isDue(current, ctx.clock.now(), ctx.config.rotateAfter);
         const mechanism = wanted ?? (due ? current.mechanism : undefined);
         if (mechanism === undefined || !mechanismsFor(event.bindings).includes(mechanism)) return;
-        return whenReady(issue(account, device, mechanism, row), (made) => void event.results.push(encodeFastToken(made)));
+        return whenReady(
+          issue(account, device, mechanism, row, used ? current?.ends : undefined),
+          (made) => void event.results.push(encodeFastToken(made)),
+        );
       });
     });
 
@@ -181,7 +186,8 @@ export default defineFeature({
           const now = ctx.clock.now();
           return [row?.current, row?.next].some((token) => token !== undefined && token.expiry > now);
         }),
-      issue: (account, device, mechanism) => whenReady(table.get(account.id, device), (row) => issue(account, device, mechanism, row)),
+      issue: (account, device, mechanism, ends) =>
+        whenReady(table.get(account.id, device), (row) => issue(account, device, mechanism, row, ends)),
       revoke: (account, device) => table.delete(account.id, device),
     });
   },

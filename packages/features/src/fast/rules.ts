@@ -8,6 +8,8 @@ export interface TokenRow {
   /** Milliseconds since 1970. */
   readonly issuedAt: number;
   readonly expiry: number;
+  /** When whatever let the device in ends; no token that follows this one is good for longer. */
+  readonly ends?: number;
   /** The highest count that was used with it; 0 when none was. */
   readonly count: number;
 }

@@ -5,8 +5,16 @@ import type { AccountRecord, Awaitable } from '@parley/storage';
 export interface Tokens {
   /** Whether this device has a token that it could sign in with. */
   has(account: AccountRecord, device: string): Awaitable<boolean>;
-  /** A token for a device that was let in by other means, beside the one it may have; good once what was written is durable. */
-  issue(account: AccountRecord, device: string, mechanism: string): Awaitable<{ readonly token: string; readonly expiry: number }>;
+  /**
+   * A token for a device that was let in by other means, beside the one it may have; good once what was written is durable. `ends`: ms since 1970,
+   * neither it nor those that replace it are good for longer.
+   */
+  issue(
+    account: AccountRecord,
+    device: string,
+    mechanism: string,
+    ends?: number,
+  ): Awaitable<{ readonly token: string; readonly expiry: number }>;
   /** None of its tokens is good any more, once what was written is durable. */
   revoke(account: AccountRecord, device: string): void;
 }

@@ -34,6 +34,10 @@ function recorder(asked: unknown[][]): AdminActions {
     reload: note('reload', ['log.level']),
     notice: note('notice', { text: 'Hello', at: 1 }),
     setNotice: note('setNotice', undefined),
+    keys: note('keys', []),
+    addKey: note('addKey', { key: KEY, secret: 'told once' }),
+    rotateKey: note('rotateKey', { key: KEY, secret: 'another' }),
+    revokeKey: note('revokeKey', undefined),
     exportTo: note('exportTo', { counts: { accounts: 1 }, missing: [] }),
     importFrom: note('importFrom', { counts: {}, there: [], withoutKeys: [], left: [], leftCount: 0 }),
     reports: note('reports', [REPORT]),
@@ -42,6 +46,7 @@ function recorder(asked: unknown[][]): AdminActions {
   };
 }
 
+const KEY = { id: 'k1', name: 'shop', domain: 'chat.example', algorithm: 'HS256', createdAt: 1 };
 const REPORT = {
   id: 'r1',
   at: 1,

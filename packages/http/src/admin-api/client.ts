@@ -6,6 +6,8 @@ import {
   AdminError,
   type AdminExport,
   type AdminImport,
+  type AdminKey,
+  type AdminNewKey,
   type AdminQueue,
   type AdminReport,
   type AdminRequest,
@@ -86,6 +88,16 @@ export function connectAdmin(path: string, owner: number): AdminActions {
     notice: async (kind) => (await ask<{ text: string; at: number } | null>({ action: 'notice', kind })) ?? undefined,
     setNotice: async (kind, text, again) =>
       void (await ask({ action: 'setNotice', kind, again, ...(text === undefined ? undefined : { text }) })),
+    keys: () => ask<AdminKey[]>({ action: 'keys' }),
+    addKey: (name, domain, publicKey) =>
+      ask<AdminNewKey>({
+        action: 'addKey',
+        name,
+        ...(domain === undefined ? undefined : { domain }),
+        ...(publicKey === undefined ? undefined : { publicKey }),
+      }),
+    rotateKey: (id, graceMs) => ask<AdminNewKey>({ action: 'rotateKey', id, graceMs }),
+    revokeKey: async (id) => void (await ask({ action: 'revokeKey', id })),
     exportTo: (path) => ask<AdminExport>({ action: 'exportTo', path }),
     importFrom: (path, also) => ask<AdminImport>({ action: 'importFrom', path, ...(also === undefined ? undefined : { also }) }),
   };

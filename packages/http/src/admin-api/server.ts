@@ -79,8 +79,31 @@ export interface AdminActions {
   notice(kind: AdminNotice): Promise<{ text: string; at: number } | undefined>;
   /** No text deletes it; `again`: also for those who have had the message of the day before. */
   setNotice(kind: AdminNotice, text: string | undefined, again: boolean): Promise<void>;
+  keys(): Promise<AdminKey[]>;
+  /** `domain`: undefined is the first one. `publicKey`: PEM or JWK; without it the key has a secret. */
+  addKey(name: string, domain: string | undefined, publicKey: string | undefined): Promise<AdminNewKey>;
+  /** Another secret under another id; the old one is good for `graceMs` more. */
+  rotateKey(id: string, graceMs: number): Promise<AdminNewKey>;
+  revokeKey(id: string): Promise<void>;
   exportTo(path: string): Promise<AdminExport>;
   importFrom(path: string, also: string | undefined): Promise<AdminImport>;
+}
+
+/** A key with which an app's server signs for its users, without its secret. */
+export interface AdminKey {
+  readonly id: string;
+  readonly name: string;
+  readonly domain: string;
+  readonly algorithm: string;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+  /** From when it is good no more; undefined while it is not going. */
+  readonly endsAt?: number;
+}
+/** A new key; the secret is told this once, and there is none for a public key. */
+export interface AdminNewKey {
+  readonly key: AdminKey;
+  readonly secret: string | undefined;
 }
 
 /** Something that the operator asked for cannot be done; the message is a sentence. */
@@ -116,6 +139,15 @@ const Request = z.discriminatedUnion('action', [
     text: z.string().max(8192).optional(),
     again: z.boolean(),
   }),
+  z.strictObject({ action: z.literal('keys') }),
+  z.strictObject({
+    action: z.literal('addKey'),
+    name: Text,
+    domain: Text.optional(),
+    publicKey: z.string().min(1).max(8192).optional(),
+  }),
+  z.strictObject({ action: z.literal('rotateKey'), id: Text, graceMs: z.number().int().min(0).max(31_536_000_000) }),
+  z.strictObject({ action: z.literal('revokeKey'), id: Text }),
   z.strictObject({ action: z.literal('exportTo'), path: Text }),
   z.strictObject({ action: z.literal('importFrom'), path: Text, also: Text.optional() }),
 ]);
@@ -152,6 +184,14 @@ export async function perform(actions: AdminActions, request: AdminRequest): Pro
       return actions.notice(request.kind).then((found) => found ?? null);
     case 'setNotice':
       return actions.setNotice(request.kind, request.text, request.again);
+    case 'keys':
+      return actions.keys();
+    case 'addKey':
+      return actions.addKey(request.name, request.domain, request.publicKey);
+    case 'rotateKey':
+      return actions.rotateKey(request.id, request.graceMs);
+    case 'revokeKey':
+      return actions.revokeKey(request.id);
     case 'exportTo':
       return actions.exportTo(request.path);
     case 'importFrom':

@@ -1,5 +1,6 @@
 /** The HTTP API: every operation, and its description at /api/docs (a page) and /api/openapi.json. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { appKeyOperations } from '../app-keys/operations.ts';
 import { identityOperations } from '../identity/operations.ts';
 import type { HttpSite } from '../listener/sites.ts';
 import { registrationOperations } from '../registration/operations.ts';
@@ -8,7 +9,7 @@ import { type Operation, serveOperations } from './operation.ts';
 import { apiPage, STYLE } from './page.ts';
 
 /** All that the API can do. */
-export const OPERATIONS: readonly Operation[] = [...registrationOperations, ...identityOperations];
+export const OPERATIONS: readonly Operation[] = [...registrationOperations, ...identityOperations, ...appKeyOperations];
 
 /**
  * Adds the API to a server.

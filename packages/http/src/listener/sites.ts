@@ -1,4 +1,5 @@
 /** Which domain a request over HTTP is about. */
+import type { AppKeys } from '@parley/features/app-keys/service';
 import type { Identities } from '@parley/features/identity/service';
 import type { Registrar } from '@parley/features/registration/service';
 
@@ -10,6 +11,7 @@ export interface HttpSite {
   /** Undefined while the feature is off. */
   readonly registrar: () => Registrar | undefined;
   readonly identities: () => Identities | undefined;
+  readonly appKeys: () => AppKeys | undefined;
 }
 
 function hostOf(url: string): string {

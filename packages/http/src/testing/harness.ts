@@ -95,7 +95,15 @@ export async function startFixture(
     tls: undefined,
     log,
     webRoot: options.webRoot ?? join(folder, 'no-web-client'),
-    sites: [{ domain: 'localhost', publicUrl, registrar: () => options.registrar, identities: () => options.identities }],
+    sites: [
+      {
+        domain: 'localhost',
+        publicUrl,
+        registrar: () => options.registrar,
+        identities: () => options.identities,
+        appKeys: () => undefined,
+      },
+    ],
     allowedOrigins: [],
     ready: () => true,
     metrics: () => [{ name: 'sessions', about: 'Sessions.', kind: 'gauge', value: 3 }],
