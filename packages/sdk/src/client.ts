@@ -34,7 +34,6 @@ import { readAgain, TabGrants, type TabMessage } from './sync/tabs.ts';
 import type {
   Attachment,
   AutoDownload,
-  Avatars,
   BlobLike,
   ChatClient as ChatClientApi,
   ChatEventName,
@@ -46,7 +45,6 @@ import type {
   CoreClientOptions,
   Credentials,
   Devices,
-  Groups,
   Message,
   Observable,
   PresenceSnapshot,
@@ -81,9 +79,9 @@ export class Client implements ChatClientApi {
   readonly #typing: TypingTimers;
   readonly #features: Features;
   readonly #settings: Settings;
-  readonly #groups: GroupBook;
+  readonly groups: GroupBook;
   readonly #incoming: Incoming;
-  readonly #avatars: AvatarBook;
+  readonly avatars: AvatarBook;
   readonly #search: Search;
   readonly #expiry: Expiry;
   readonly #entry: Entry;
@@ -138,15 +136,15 @@ export class Client implements ChatClientApi {
     this.#typing = new TypingTimers(this.#context);
     this.#features = new Features(this.#context);
     this.#settings = new Settings(this.#context, this.#journal);
-    this.#groups = new GroupBook({
+    this.groups = new GroupBook({
       context: this.#context,
       journal: this.#journal,
       states: () => this.#registry.values(),
       conversation: (id) => this.conversation(id),
       read: (session, state) => this.#sync.readGroup(session, state),
-      picture: (id, hash) => this.#avatars.hint(id, hash, true),
+      picture: (id, hash) => this.avatars.hint(id, hash, true),
     });
-    this.#avatars = new AvatarBook(this.#context);
+    this.avatars = new AvatarBook(this.#context);
     this.#search = new Search(this.#context, this.#sync.archive);
     this.devices = new DeviceList(this.#context);
     this.push = new PushRegistration(this.#context, () => this.#device);
@@ -155,11 +153,11 @@ export class Client implements ChatClientApi {
       sync: this.#sync,
       registry: this.#registry,
       settings: this.#settings,
-      groups: this.#groups,
+      groups: this.groups,
       typing: this.#typing,
       contacts: this.#contacts,
       presences: this.#presence,
-      avatars: this.#avatars,
+      avatars: this.avatars,
     });
     this.#emitter.on('message.status', ({ message }) => this.#outbox.statusChanged(message));
     this.#entry = this.#makeEntry();
@@ -244,17 +242,9 @@ export class Client implements ChatClientApi {
     return this.#features.cell;
   }
 
-  get avatars(): Avatars {
-    return this.#avatars;
-  }
-
   async search(text: string, options?: { readonly conversationId?: string; readonly limit?: number }): Promise<readonly Message[]> {
     await this.#load();
     return await this.#search.find(text, [...this.#registry.values()], options);
-  }
-
-  get groups(): Groups {
-    return this.#groups;
   }
 
   on<E extends ChatEventName>(event: E, listener: (payload: ChatEvents[E]) => void): Unsubscribe {
@@ -275,7 +265,8 @@ export class Client implements ChatClientApi {
   async #connect(): Promise<void> {
     await this.#load();
     if (this.#account === undefined) {
-      const given = this.#options.credentials;
+      const { credentials: given, token } = this.#options;
+      if (token !== undefined) return void (await this.#entry.byApp(token));
       if (given === undefined) throw new ChatError('not-signed-in', 'There is no account on this device');
       await this.signIn(typeof given === 'function' ? await given() : given);
       return;
@@ -352,7 +343,7 @@ export class Client implements ChatClientApi {
     this.#account = account;
     await this.#contacts.load();
     await this.#features.load();
-    await this.#avatars.load();
+    await this.avatars.load();
     this.#registry.load(await store.conversations());
     await this.#deviceId();
     this.#setUser(account);
@@ -368,9 +359,13 @@ export class Client implements ChatClientApi {
     this.#channel?.close();
     const channel = this.#platform.channel?.(`parley ${id}`, (message) => this.#otherTab(message));
     this.#channel = channel;
-    // A tab that is not the first one has no token of its own, and without a password nothing else.
+    // A tab that is not the first one has no token of its own, and without a password nothing else; the app's server gives one to each.
+    const { token } = this.#options;
+    this.#connection.device.onExpired = token === undefined ? undefined : (device) => this.#entry.renew(token, device);
     this.#connection.device.onPassing =
-      account.byToken === true && channel !== undefined ? (device) => this.#grants.ask(device, (text) => channel.post(text)) : undefined;
+      account.byToken === true && token === undefined && channel !== undefined
+        ? (device) => this.#grants.ask(device, (text) => channel.post(text))
+        : undefined;
   }
 
   #reset(): void {
@@ -381,8 +376,8 @@ export class Client implements ChatClientApi {
     this.#typing.clear();
     this.#registry.clear();
     this.#features.clear();
-    this.#avatars.clear();
-    this.#groups.clear();
+    this.avatars.clear();
+    this.groups.clear();
     this.#refs.clear();
     this.#channel?.close();
     this.#channel = undefined;
@@ -406,7 +401,7 @@ export class Client implements ChatClientApi {
       .commit({ values: { [ACCOUNT]: account as unknown as StoredValue } })
       .catch((error: unknown) => this.#context.report(error));
     this.#presence.reset();
-    this.#avatars.began();
+    this.avatars.began();
     this.#sync.begin();
     this.#start(session, lost)
       .catch((error: unknown) => this.#context.report(error))
@@ -422,7 +417,7 @@ export class Client implements ChatClientApi {
       presences: this.#presence,
       features: this.#features,
       settings: this.#settings,
-      groups: this.#groups,
+      groups: this.groups,
       sync: this.#sync,
       outbox: this.#outbox,
       registry: this.#registry,
@@ -454,7 +449,7 @@ export class Client implements ChatClientApi {
         journal: this.#journal,
         outbox: this.#outbox,
         settings: this.#settings,
-        group: (state) => this.#groups.ref(state),
+        group: (state) => this.groups.ref(state),
         fetchOlder: this.#sync.fetchOlder,
         on: (event, listener) => this.#emitter.on(event, listener),
         ready: async () => {

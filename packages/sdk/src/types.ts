@@ -150,6 +150,8 @@ export type ConversationEventName =
 /** When the SDK may fetch attachments by itself; the UI asks `chat.shouldDownload(attachment)`. */
 export type AutoDownload = 'always' | 'wifi' | 'never';
 
+export type TokenProvider = (device: { readonly deviceId: string }) => Promise<string | undefined>;
+
 export interface ClientOptions {
   /**
    * Where the server is:
@@ -164,6 +166,12 @@ export interface ClientOptions {
   readonly domain?: string;
   /** Signs in on `connect()` when this device has no account yet. */
   readonly credentials?: Credentials | (() => Credentials | Promise<Credentials>);
+  /**
+   * For apps with users of their own: asks the app's server for a token that it signs with its key (docs/protocol/app-keys.md), for this device.
+   * Used on `connect()` when this device has no account yet, and again whenever what it got is over. Undefined: nobody is signed in there, so the
+   * session has expired; a rejection is tried again later.
+   */
+  readonly token?: TokenProvider;
   /** Where messages and keys are kept. One store holds one account. */
   readonly store: ChatStore;
   /** Default: made once and kept in the store. */

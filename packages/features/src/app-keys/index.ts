@@ -8,7 +8,7 @@ import type { AccountRecord } from '@parley/storage';
 import { utf8Encode } from '@parley/xml';
 import { administrators } from '../administration/service.ts';
 import { tokens } from '../fast/service.ts';
-import { isDeviceId } from '../identity/rules.ts';
+import { isDeviceId } from '../identity/service.ts';
 import { type AppClaims, type AppKey, AppKeyError, type AppKeys, type AppTokens, appKeys, type PublicKey } from './service.ts';
 
 export { type AppClaims, type AppKey, AppKeyError, type AppKeys, type AppTokens, appKeys } from './service.ts';
@@ -97,7 +97,8 @@ export function appKeysFeature(reader: AppTokens): Feature {
         const material = publicKey === undefined ? { algorithm, secret: utf8Encode(await secretOf(key.id)) } : { algorithm, publicKey };
         const claims = await reader.read(token, material, { audience: host, now: clock.now() });
         if (claims === 'refused') throw bad;
-        if (claims === 'expired')
+        // The tolerance is for clocks that are late, not for tokens that are over: what they open would be over, too.
+        if (claims === 'expired' || claims.expiresAt * 1000 <= clock.now())
           throw new AppKeyError('expired', 'This sign-in has expired; the app has to ask its server for a new one.');
         const life = (claims.expiresAt - claims.issuedAt) * 1000;
         if (life > config.longestLife || claims.issuedAt * 1000 > clock.now() + SKEW_MS) throw bad;
@@ -169,7 +170,8 @@ export function appKeysFeature(reader: AppTokens): Feature {
             keys.delete(id);
           }
           if (keys.size >= MOST_KEYS) throw new AppKeyError('too-many', `There are ${MOST_KEYS} keys already; revoke some.`);
-          const id = base64UrlEncode(ctx.random.bytes(ID_BYTES));
+          // The word in front says what it is, and keeps it from looking like an option of a command.
+          const id = `key_${base64UrlEncode(ctx.random.bytes(ID_BYTES))}`;
           const row = { id, name: cleaned, createdAt: clock.now() };
           if (publicKey === undefined) {
             const key: KeyRow = { ...row, algorithm: 'HS256' };

@@ -2,7 +2,7 @@ import { defineService } from '@parley/core';
 import type { AccountRecord } from '@parley/storage';
 import type { Identifier, IdentifierKind } from './rules.ts';
 
-export { type Identifier, type IdentifierKind, KINDS } from './rules.ts';
+export { type Identifier, type IdentifierKind, isDeviceId, KINDS } from './rules.ts';
 
 /** Why something about an identifier was refused; `message` is a sentence for the person who tried. */
 export class IdentityError extends Error {

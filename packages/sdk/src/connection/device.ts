@@ -39,6 +39,9 @@ export class Device {
   /** Asks another tab for a token, for accounts that have nothing else to sign in with. */
   onPassing: ((device: string) => Promise<KeptToken>) | undefined;
 
+  /** Gets another token in place of one that is over, where there is a way to. */
+  onExpired: ((device: string) => Promise<KeptToken>) | undefined;
+
   constructor(platform: Platform, store: ChatStore) {
     this.#platform = platform;
     this.#store = store;
@@ -62,6 +65,13 @@ export class Device {
     if (await this.isFirst()) return this.#keep({ id, user, token });
     this.#passing = id;
     this.#passingToken = token;
+  }
+
+  /** Another token for this device, asked for where `onExpired` says; undefined when there is no such way. */
+  async renewed(id: string): Promise<KeptToken | undefined> {
+    const token = await this.onExpired?.(id);
+    if (token !== undefined) await this.setToken(token);
+    return token;
   }
 
   /** Whether a token may be there, without asking for the id. */

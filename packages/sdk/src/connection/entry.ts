@@ -6,7 +6,7 @@ import { ChatError } from '../errors.ts';
 import { parseUser } from '../people/contacts.ts';
 import type { Platform } from '../platform.ts';
 import type { ChatStore } from '../store/store.ts';
-import type { Credentials, UserSnapshot } from '../types.ts';
+import type { Credentials, TokenProvider, UserSnapshot } from '../types.ts';
 import type { Connection, Identity } from './connection.ts';
 import { type KeptToken, uuid } from './device.ts';
 import { findServer } from './discover.ts';
@@ -160,6 +160,37 @@ export class Entry implements Codes {
     return this.#enter(id, { device, token: keptToken(text(told['token']), time(told['expiresAt'])) });
   }
 
+  // ---- apps with users of their own ------------------------------------------------------------------------------------
+
+  /** Signs in as whom the app's server says. */
+  async byApp(provider: TokenProvider): Promise<UserSnapshot> {
+    await this.#host.load();
+    const device = uuid(this.#host.platform);
+    return this.#admitted(device, await this.#appSession(provider, device));
+  }
+
+  /** Another token for the account that is signed in. Rejects with `session-expired` when the app's server gives none, or one for somebody else. */
+  async renew(provider: TokenProvider, device: string): Promise<KeptToken> {
+    let told: Readonly<Record<string, unknown>>;
+    try {
+      told = await this.#appSession(provider, device);
+    } catch (error) {
+      if (error instanceof ChatError && error.retryable) throw error;
+      throw new ChatError('session-expired', 'The app has to sign in again', { cause: error });
+    }
+    if (parseUser(text(told['jid']), '') !== this.#host.user?.id)
+      throw new ChatError('session-expired', 'Somebody else is signed in to the app now');
+    return keptToken(text(told['token']), time(told['expiresAt']));
+  }
+
+  async #appSession(provider: TokenProvider, device: string): Promise<Readonly<Record<string, unknown>>> {
+    const token = await provider({ deviceId: device }).catch((cause: unknown) => {
+      throw cause instanceof ChatError ? cause : new ChatError('offline', 'The app could not get its token', { cause });
+    });
+    if (token === undefined) throw new ChatError('session-expired', 'Nobody is signed in to the app');
+    return this.#ask('POST', 'sessions/token', { token, device, mechanism: MECHANISM });
+  }
+
   async list(): Promise<readonly Identifier[]> {
     const answer = await this.#session().iq(el('iq', { type: 'get' }, el('identifiers', { xmlns: NS.identity })));
     const rows = answer.child('identifiers', NS.identity)?.childrenNamed('identifier', NS.identity) ?? [];
@@ -227,6 +258,9 @@ const CODES: Readonly<Record<string, ChatError['code']>> = {
   'wrong-code': 'wrong-code',
   expired: 'code-expired',
   'no-account': 'not-found',
+  'bad-token': 'session-expired',
+  'wrong-device': 'session-expired',
+  forbidden: 'not-allowed',
   'has-account': 'account-exists',
   conflict: 'account-exists',
   closed: 'registration-closed',

@@ -92,7 +92,7 @@ export class InlineSignIn {
       if (done !== undefined) return done;
     }
     const mechanism = chooseScram(offer.mechanisms, secret);
-    if (mechanism === undefined) throw expired();
+    if (mechanism === undefined) return await this.#renew(id, offer);
     const scram = scramClient(this.#options.platform, mechanism, secret);
     this.#stream.send(this.#request(mechanism.name, scram.client.first(), id, offer));
     const challenge = await this.#stream.next(STEP_TIMEOUT_MS);
@@ -112,6 +112,15 @@ export class InlineSignIn {
         throw new ChatError('protocol-violation', `The server failed to prove who it is: ${error.message}`, { cause: error });
       throw error;
     }
+  }
+
+  /** There is neither a password nor a token that does: the last way is a new token. */
+  async #renew(id: string, offer: Sasl2Feature): Promise<SignedIn> {
+    const token = await this.#options.device.renewed(id);
+    if (token === undefined || offer.fast?.includes(token.mechanism) !== true) throw expired();
+    const done = await this.#tokenAnswer(await this.#useToken(id, token, offer, undefined));
+    if (done === undefined) throw expired();
+    return done;
   }
 
   #failed(answer: Element): ChatError {
