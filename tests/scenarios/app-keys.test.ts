@@ -15,6 +15,8 @@ const server = await startServer({
     'features.fast.rotateAfter': '0s',
     'features.app-keys.refusedPerAddressPerHour': 100_000,
     'features.administration.admins': 'boss@localhost',
+    // Nothing is sent; the feature with <grant/> is there only with a mail server.
+    'email.server': 'smtp://127.0.0.1:9',
   },
 });
 test.after(() => server.stop());
@@ -75,6 +77,9 @@ test('a user of the app comes in, with an account made on the way, for as long a
   const next = answer.child('token', 'urn:xmpp:fast:0');
   assert.ok(next !== undefined, String(answer));
   assert.equal(Date.parse(next.attrs['expiry'] ?? ''), until * 1000);
+  // Nor is one that it asks for in the name of another device.
+  const grant = await person.ask('set', `<grant xmlns='urn:parley:identity:0' device='${randomUUID()}' mechanism='${HT}'/>`);
+  assert.equal(Date.parse(grant.child('token')?.attrs['expiry'] ?? ''), until * 1000, String(grant));
   person.cut();
   // The same account on another device, without the word that makes accounts.
   const second = await ask(hs256(claims({ scope: 'chat' })));

@@ -188,6 +188,7 @@ export default defineFeature({
         }),
       issue: (account, device, mechanism, ends) =>
         whenReady(table.get(account.id, device), (row) => issue(account, device, mechanism, row, ends)),
+      endOf: (account, device) => whenReady(table.get(account.id, device), (row) => (row?.current ?? row?.next)?.ends),
       revoke: (account, device) => table.delete(account.id, device),
     });
   },

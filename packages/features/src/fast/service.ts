@@ -15,6 +15,8 @@ export interface Tokens {
     mechanism: string,
     ends?: number,
   ): Awaitable<{ readonly token: string; readonly expiry: number }>;
+  /** When whatever let the device in ends, ms since 1970; undefined when nothing limits it. */
+  endOf(account: AccountRecord, device: string): Awaitable<number | undefined>;
   /** None of its tokens is good any more, once what was written is durable. */
   revoke(account: AccountRecord, device: string): void;
 }

@@ -331,13 +331,15 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
         table.delete(account.id, key);
       });
       // A signed-in device lets another one in that it has on the same machine, or that its owner has shown it.
-      ctx.iq('set', 'account', { name: 'grant', ns: NS.identity }, async ({ account, payload }) => {
+      ctx.iq('set', 'account', { name: 'grant', ns: NS.identity }, async ({ account, from, payload }) => {
         const device = payload.attr('device') ?? '';
         const mechanism = payload.attr('mechanism') ?? '';
         if (!isDeviceId(device) || htMechanism(mechanism) === undefined)
           throw new StanzaError('bad-request', { text: 'Name the device, and a mechanism of XEP-0484.' });
         if (grants.take(String(account.id), clock.now()) > 0) throw new StanzaError('resource-constraint', { type: 'wait' });
-        const { token, expiry } = await ctx.use(tokens).issue(account, device, mechanism);
+        const given = ctx.use(tokens);
+        // Nobody gives more than they have.
+        const { token, expiry } = await given.issue(account, device, mechanism, await given.endOf(account, from.device));
         return el('token', { xmlns: NS.identity, token, mechanism, expiry: new Date(expiry).toISOString() });
       });
       ctx.on(accountRemoved, 'clean', ({ account }) => table.deleteOwner(account.id));
