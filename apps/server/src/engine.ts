@@ -4,10 +4,21 @@ import { readFile } from 'node:fs/promises';
 import { accountRemoved, ConfigError, Core, type CoreState, FeatureSet, type Log, searchableText, Together } from '@parley/core';
 import type { CodeSender, OpenWebPush } from '@parley/features';
 import type { Files } from '@parley/features/upload';
-import { codeMail, type Mailer, Media, type MediaGrants, openMailer, openWebPush } from '@parley/http';
+import {
+  codeMail,
+  type Mailer,
+  Media,
+  type MediaGrants,
+  openMailer,
+  openProviders,
+  openWebPush,
+  type Provider,
+  readProviders,
+} from '@parley/http';
 import { type Storage, StorageError } from '@parley/storage';
 import { openFileBlobs } from '@parley/storage/files';
 import { openSqliteStorage } from '@parley/storage/sqlite';
+import { parse } from 'yaml';
 import type { Config, DomainConfig } from './config/config.ts';
 import { featureConfig } from './config/read.ts';
 import { type DataFolder, folderKey } from './data-folder.ts';
@@ -86,6 +97,7 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
       mailer === undefined || config.listen.http === undefined
         ? []
         : [{ kind: 'email', send: (message) => mailer.send(codeMail(message)) }];
+    const providers = openProviders(config.listen.http === undefined ? [] : await readSocial(config), nodeClock.now);
     const open = async (first: DomainConfig, index: number): Promise<Host> => {
       const hostOwner = await storage.hostOwner(first.domain);
       const parts = { config: first.core, storage, clock: nodeClock, random: nodeRandom, crypto: nodeCrypto, log, hostOwner, together };
@@ -95,7 +107,7 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
       // Without HTTP there is nobody who would take the files.
       const slots = config.listen.http === undefined ? undefined : index === 0 ? media.slots : media.slotsFor(grantsOf(now, publicUrl));
       const features = new FeatureSet(core);
-      await features.load(serverFeatures(slots, files, openPush, senders), featureConfig(first));
+      await features.load(serverFeatures(slots, files, openPush, senders, providers), featureConfig(first));
       return { domain: first.domain, core, features, storage, media };
     };
     const hosts: [Host, ...Host[]] = [await open(config.domains[0], 0)];
@@ -148,6 +160,16 @@ async function openMail({ email }: Config): Promise<Mailer | undefined> {
       throw new ConfigError(`email.ca: cannot read ${email.ca}: ${error.message}.`, { cause: error });
     });
   return openMailer({ ...email, ca });
+}
+
+/** The providers that people may sign in by. Throws a ConfigError, which shows nothing of the file: it has secrets. */
+async function readSocial({ social }: Config): Promise<Provider[]> {
+  if (social.providers === '') return [];
+  try {
+    return readProviders(parse(await readFile(social.providers, 'utf8'), { prettyErrors: false }));
+  } catch (cause) {
+    throw new ConfigError(`social.providers: ${social.providers} cannot be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** What is derived from the key of the server must not hold on another domain, too. The first domain that a server has had uses the key itself. */

@@ -1,5 +1,14 @@
 import type { Feature, Options } from '@parley/core';
-import { appKeysFeature, type CodeSender, identityFeature, type OpenWebPush, standardFeatures, webPushFeature } from '@parley/features';
+import {
+  appKeysFeature,
+  type CodeSender,
+  identityFeature,
+  type OpenWebPush,
+  type SocialProviders,
+  socialFeature,
+  standardFeatures,
+  webPushFeature,
+} from '@parley/features';
 import { type Files, type Slots, uploadFeature } from '@parley/features/upload';
 import { appTokens } from '@parley/http';
 
@@ -17,13 +26,27 @@ const NO_WEB_PUSH: OpenWebPush = () => {
   throw new Error('there is no way to push services');
 };
 
+/** The same without anybody who signs people in elsewhere. */
+const NO_PROVIDERS: SocialProviders = {
+  list: [],
+  authorize: () => Promise.reject(new Error('there is no provider')),
+  redeem: () => Promise.reject(new Error('there is no provider')),
+};
+
 /** Everything that this server can do; uploads only with a media server. */
 export function serverFeatures(
   slots: Slots | undefined,
   files: Files = NO_FILES,
   openPush: OpenWebPush = NO_WEB_PUSH,
   senders: readonly CodeSender[] = [],
+  providers: SocialProviders = NO_PROVIDERS,
 ): ReadonlyArray<Feature<Options>> {
-  const always = [...standardFeatures, webPushFeature(openPush), identityFeature(senders), appKeysFeature(appTokens)];
+  const always = [
+    ...standardFeatures,
+    webPushFeature(openPush),
+    identityFeature(senders, providers.list.length > 0),
+    socialFeature(providers),
+    appKeysFeature(appTokens),
+  ];
   return slots === undefined ? always : [...always, uploadFeature(slots, files)];
 }

@@ -6,6 +6,7 @@ import { appKeys } from '@parley/features/app-keys/service';
 import { components } from '@parley/features/components/service';
 import { identities } from '@parley/features/identity/service';
 import { registrar } from '@parley/features/registration/service';
+import { socialSignIn } from '@parley/features/social/service';
 import { PARLEY_VERSION } from '@parley/features/version';
 import { createHttpServer, type HttpServer, listenAdmin, type Metric } from '@parley/http';
 import {
@@ -216,6 +217,7 @@ async function startIn(folder: DataFolder, first: Config, log: ServerLog, again:
           registrar: () => features.service(registrar),
           identities: () => features.service(identities),
           appKeys: () => features.service(appKeys),
+          social: () => features.service(socialSignIn),
         })),
         get allowedOrigins() {
           return config.http.allowedOrigins;

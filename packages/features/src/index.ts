@@ -82,6 +82,8 @@ export const standardFeatures: ReadonlyArray<Feature<Options>> = [
 export { appKeysFeature } from './app-keys/index.ts';
 /** Needs what carries codes to people, so `apps/server` makes it. */
 export { type CodeSender, identityFeature } from './identity/index.ts';
+/** Needs who asks other providers, so `apps/server` makes it. */
+export { type SocialProviders, socialFeature } from './social/index.ts';
 /** Needs the media server, so `apps/server` makes it. */
 export { type Files, type Slots, uploadFeature } from './upload/index.ts';
 /** Needs an HTTP client, so `apps/server` makes it. */

@@ -24,5 +24,7 @@ export { codeMail } from './mail/code-mail.ts';
 export { type Mailer, type MailOptions, mailServer, openMailer } from './mail/mailer.ts';
 export type { Metric } from './metrics/metrics.ts';
 export { openWebPush, type PushAnswer, type PushMessage, type WebPush, type WebPushOptions } from './push/web-push.ts';
+export { openProviders } from './social/providers.ts';
+export { type Provider, readProviders } from './social/settings.ts';
 export { Media, type MediaGrants, type MediaOptions } from './upload/media.ts';
 export { createUploadSlots, SlotError, type SlotRequest, type UploadSlot, type UploadSlots } from './upload/slots.ts';

@@ -40,6 +40,7 @@ export interface Config {
   readonly tls: { readonly mode: 'selfsigned' | 'files' | 'off'; readonly cert: string; readonly key: string };
   readonly registration: Group<'registration'>;
   /** Undefined: no mail is sent. `ca` is an absolute path or ''. */
+  readonly social: Group<'social'>;
   readonly email: (Group<'email'> & { readonly from: string }) | undefined;
   readonly http: { readonly publicUrl: string; readonly trustProxy: boolean; readonly allowedOrigins: readonly string[] };
   readonly media: Group<'media'>;
@@ -139,6 +140,7 @@ function oneDomain(raw: ReadonlyMap<string, unknown>, features: Readonly<Record<
     throw new ConfigError(`email.server must be smtps://host:465 or smtp://host:587, not "${email.server}".`);
   if (email.server === '' && (email.user !== '' || email.password !== '' || email.from !== '' || email.ca !== ''))
     throw new ConfigError('email.user, email.password, email.from and email.ca are used only with email.server, which is empty.');
+  const social = group('social');
   const history = group('history');
   const http = group('http');
   const limits = group('limits');
@@ -214,6 +216,7 @@ function oneDomain(raw: ReadonlyMap<string, unknown>, features: Readonly<Record<
       email.server === ''
         ? undefined
         : { ...email, from: email.from === '' ? `parley@${jid.domain}` : email.from, ca: path(folder, email.ca) },
+    social: { providers: path(folder, social.providers) },
     http: { publicUrl, trustProxy: http.trustProxy, allowedOrigins: http.allowedOrigins.split(/\s+/).filter((one) => one !== '') },
     media,
     search: history.search && history.keep !== 'until-delivered',

@@ -156,6 +156,18 @@ export const SETTINGS = {
       },
     },
   },
+  social: {
+    about: 'Signing up and in by an account at another provider.',
+    settings: {
+      providers: {
+        reload: 'cold',
+        type: 'string',
+        default: '',
+        about:
+          'A file with the providers, YAML: google, apple, microsoft, github, and any other that speaks OpenID Connect (docs/protocol/social.md). It has secrets: only the server may read it. Nothing is offered when empty.',
+      },
+    },
+  },
   history: {
     about: 'How long messages are kept.',
     settings: {

@@ -38,7 +38,7 @@ const MOST_IDENTIFIERS = 10;
 const DEVICE_NAME_LENGTH = 100;
 const GRANTS_PER_HOUR = 60;
 
-const WORDS: Readonly<Record<IdentifierKind, string>> = { email: 'e-mail address', phone: 'phone number' };
+const WORDS: Readonly<Record<IdentifierKind, string>> = { email: 'e-mail address', phone: 'phone number', social: 'account elsewhere' };
 const CONDITIONS: Readonly<Partial<Record<IdentityError['code'], StanzaErrorCondition>>> = {
   expired: 'not-acceptable',
   conflict: 'conflict',
@@ -49,15 +49,17 @@ const CONDITIONS: Readonly<Partial<Record<IdentityError['code'], StanzaErrorCond
 interface IdentifierRow {
   /** ms since 1970. */
   readonly provedAt: number;
+  readonly label?: string;
 }
 
-/** The feature over what carries codes to people; without a sender nothing is offered. */
-export function identityFeature(senders: readonly CodeSender[]): Feature {
+/** The feature over what carries codes to people; nothing is offered without a sender, unless identifiers are proved in `otherWays`. */
+export function identityFeature(senders: readonly CodeSender[], otherWays = false): Feature {
+  const offered = senders.length > 0 || otherWays;
   return defineFeature({
     name: 'identity',
     about: 'Accounts found by an e-mail address or a phone number that was proved with a code: making one, signing in on a new device.',
     implements: [{ rfc: 6409, status: 'complete', note: 'as a client: mail with codes goes to the mail server of the operator' }],
-    advertises: senders.length === 0 ? [] : [NS.identity],
+    advertises: offered ? [NS.identity] : [],
     needs: [tokens],
     provides: [identities],
     options: {
@@ -88,7 +90,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
       },
     },
     setup(ctx) {
-      if (senders.length === 0) return;
+      if (!offered) return;
       const { config, crypto, clock, host } = ctx;
       /** Owner: the account; key: kind and identifier. */
       const table = ctx.table('identifiers', json<IdentifierRow>());
@@ -111,6 +113,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
 
       const tooMany = (waitMs: number): IdentityError =>
         new IdentityError('too-many', `Too many codes. Try again in ${Math.ceil(waitMs / 60_000)} minutes.`, { retryAfterMs: waitMs });
+      const rowOf = ({ label }: Proof): IdentifierRow => ({ provedAt: clock.now(), ...(label === undefined ? {} : { label }) });
       const keyOf = ({ kind, value }: Identifier): string => `${kind}:${value}`;
       const sign = async (body: Uint8Array): Promise<string> => joinToken(body, await crypto.hmac('SHA-256', await signKey, body));
       /** What this server has signed, or undefined. */
@@ -235,6 +238,13 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
           const account = await accountOf(identifier);
           return { proof: await sign(encodeProof(proof)), expiresAt: proof.expiresAt, identifier, account };
         },
+        async prove({ kind, value, label, device }) {
+          const proof: Proof = { kind, value, label, device, expiresAt: clock.now() + PROOF_MS };
+          return { proof: await sign(encodeProof(proof)), expiresAt: proof.expiresAt, account: await accountOf(proof) };
+        },
+        async has(identifier) {
+          return (await accountOf(identifier)) !== undefined;
+        },
         async signUpWith({ proof: token, localpart, mechanism }) {
           const proof = await proofIn(token);
           if (!config.signUp) throw new IdentityError('closed', 'This server takes no registrations. Ask its operator for an account.');
@@ -249,7 +259,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
             try {
               // One commit: an account whose identifier was lost would belong to nobody.
               account = await ctx.accounts.createWithKeys(localpart, { scram: {} }, (made) =>
-                table.set(made.id, keyOf(proof), { provedAt: clock.now() }),
+                table.set(made.id, keyOf(proof), rowOf(proof)),
               );
             } catch (error) {
               if (error instanceof AccountError && (error.code === 'conflict' || error.code === 'bad-name'))
@@ -276,7 +286,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
               el(
                 'body',
                 null,
-                `${name === '' ? 'A new device' : `A new device, "${name}",`} signed in to your account with a code sent to your ${WORDS[proof.kind]}. If that was not you, sign it out under linked devices.`,
+                `${name === '' ? 'A new device' : `A new device, "${name}",`} signed in to your account with ${proof.kind === 'social' ? `your ${WORDS.social}` : `a code sent to your ${WORDS[proof.kind]}`}. If that was not you, sign it out under linked devices.`,
               ),
             ),
           );
@@ -296,6 +306,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
             kind: key.slice(0, colon),
             value: key.slice(colon + 1),
             proved: new Date(value.provedAt).toISOString(),
+            ...(value.label === undefined ? {} : { label: value.label }),
           });
         });
       };
@@ -311,7 +322,7 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
               throw new IdentityError('conflict', `Another account has this ${WORDS[proof.kind]}. Remove it there first.`);
             if (owner === undefined && (await table.list(account.id)).length >= MOST_IDENTIFIERS)
               throw new IdentityError('too-many', `An account has at most ${MOST_IDENTIFIERS} of them.`);
-            table.set(account.id, keyOf(proof), { provedAt: clock.now() });
+            table.set(account.id, keyOf(proof), rowOf(proof));
             await durable();
           });
         } catch (error) {

@@ -7,7 +7,9 @@ import { utf8Decode, utf8Encode } from '@parley/xml';
 
 /** The kinds of identifiers that a code can prove. */
 export const KINDS = ['email', 'phone'] as const;
-export type IdentifierKind = (typeof KINDS)[number];
+export type CodeKind = (typeof KINDS)[number];
+/** Those, and sign-ins at other providers (`provider:subject`). */
+export type IdentifierKind = CodeKind | 'social';
 
 /** Something outside of this server that belongs to a person, in its one spelling. */
 export interface Identifier {
@@ -18,6 +20,7 @@ export interface Identifier {
 
 /** What a challenge says. */
 export interface Challenge extends Identifier {
+  readonly kind: CodeKind;
   /** The device that asked, by its id; only it may use what comes of it. */
   readonly device: string;
   /** Makes each challenge another one. Base64url of 16 bytes. */
@@ -28,6 +31,8 @@ export interface Challenge extends Identifier {
 
 /** A person has shown that an identifier is theirs. */
 export interface Proof extends Identifier {
+  /** How the person may recognise it, where the value does not say so. */
+  readonly label?: string | undefined;
   readonly device: string;
   readonly expiresAt: number;
 }
@@ -70,7 +75,7 @@ export function normalisePhone(text: string): string | undefined {
 }
 
 /** The one spelling of an identifier, or undefined when it cannot be one. */
-export function normalise(kind: IdentifierKind, text: string): string | undefined {
+export function normalise(kind: CodeKind, text: string): string | undefined {
   return kind === 'email' ? normaliseEmail(text) : normalisePhone(text);
 }
 
@@ -92,25 +97,25 @@ export function joinToken(body: Uint8Array, mac: Uint8Array): string {
 export function encodeChallenge({ kind, value, device, nonce, expiresAt }: Challenge): Uint8Array {
   return utf8Encode(JSON.stringify(['challenge', kind, value, device, nonce, expiresAt]));
 }
-export function encodeProof({ kind, value, device, expiresAt }: Proof): Uint8Array {
-  return utf8Encode(JSON.stringify(['proof', kind, value, device, expiresAt]));
+export function encodeProof({ kind, value, device, expiresAt, label }: Proof): Uint8Array {
+  return utf8Encode(JSON.stringify(['proof', kind, value, device, expiresAt, label ?? null]));
 }
 
 /** Reads what this server has signed; undefined for what is of another kind. */
 export function decodeChallenge(body: Uint8Array): Challenge | undefined {
-  const [word, kind, value, device, nonce, expiresAt] = JSON.parse(utf8Decode(body)) as [
+  const [word, kind, value, device, nonce, expiresAt] = JSON.parse(utf8Decode(body)) as [string, CodeKind, string, string, string, number];
+  return word === 'challenge' ? { kind, value, device, nonce, expiresAt } : undefined;
+}
+export function decodeProof(body: Uint8Array): Proof | undefined {
+  const [word, kind, value, device, expiresAt, label] = JSON.parse(utf8Decode(body)) as [
     string,
     IdentifierKind,
     string,
     string,
-    string,
     number,
+    string | null,
   ];
-  return word === 'challenge' ? { kind, value, device, nonce, expiresAt } : undefined;
-}
-export function decodeProof(body: Uint8Array): Proof | undefined {
-  const [word, kind, value, device, expiresAt] = JSON.parse(utf8Decode(body)) as [string, IdentifierKind, string, string, number];
-  return word === 'proof' ? { kind, value, device, expiresAt } : undefined;
+  return word === 'proof' ? { kind, value, device, expiresAt, ...(label === null ? {} : { label }) } : undefined;
 }
 
 /** The code of a challenge: `digits` decimal digits of an HMAC (RFC 4226 §5.3 takes 31 bits; with 48 the last digit is as even as the first). */

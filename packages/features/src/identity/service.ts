@@ -1,8 +1,8 @@
 import { defineService } from '@parley/core';
 import type { AccountRecord } from '@parley/storage';
-import type { Identifier, IdentifierKind } from './rules.ts';
+import type { CodeKind, Identifier } from './rules.ts';
 
-export { type Identifier, type IdentifierKind, isDeviceId, KINDS } from './rules.ts';
+export { type CodeKind, type Identifier, type IdentifierKind, isDeviceId, joinToken, KINDS, normaliseEmail, tokenParts } from './rules.ts';
 
 /** Why something about an identifier was refused; `message` is a sentence for the person who tried. */
 export class IdentityError extends Error {
@@ -38,7 +38,7 @@ export class IdentityError extends Error {
 
 /** Carries a code to a person. */
 export interface CodeSender {
-  readonly kind: IdentifierKind;
+  readonly kind: CodeKind;
   /** Resolves when the message was taken by whoever carries it on; rejects with a reason for the log. Never logs the code. */
   send(message: { readonly to: string; readonly code: string; readonly domain: string; readonly lifeMs: number }): Promise<void>;
 }
@@ -55,7 +55,7 @@ export interface DeviceSignIn {
 /** Identifiers of accounts, and what can be done with one that was proved. All reject with IdentityError. */
 export interface Identities {
   /** The kinds that a code can be sent to. */
-  readonly kinds: readonly IdentifierKind[];
+  readonly kinds: readonly CodeKind[];
   /** Whether somebody with a proved identifier and no account may make one. */
   readonly signUp: boolean;
   /**
@@ -63,7 +63,7 @@ export interface Identities {
    * either case.
    */
   sendCode(request: {
-    readonly kind: IdentifierKind;
+    readonly kind: CodeKind;
     readonly to: string;
     readonly device: string;
     readonly remoteAddress: string;
@@ -72,9 +72,17 @@ export interface Identities {
   checkCode(request: { readonly challenge: string; readonly code: string; readonly remoteAddress: string }): Promise<{
     readonly proof: string;
     readonly expiresAt: number;
-    readonly identifier: Identifier;
+    readonly identifier: Identifier & { readonly kind: CodeKind };
     readonly account: AccountRecord | undefined;
   }>;
+  /** A proof for an identifier that was proved in another way than by a code. */
+  prove(identifier: Identifier & { readonly label: string; readonly device: string }): Promise<{
+    readonly proof: string;
+    readonly expiresAt: number;
+    readonly account: AccountRecord | undefined;
+  }>;
+  /** Whether an account has the identifier. */
+  has(identifier: Identifier): Promise<boolean>;
   /** A new account for a proved identifier that no account has; signed in on the device that proved it. */
   signUpWith(request: {
     readonly proof: string;

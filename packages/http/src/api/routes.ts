@@ -4,12 +4,18 @@ import { appKeyOperations } from '../app-keys/operations.ts';
 import { identityOperations } from '../identity/operations.ts';
 import type { HttpSite } from '../listener/sites.ts';
 import { registrationOperations } from '../registration/operations.ts';
+import { socialOperations } from '../social/operations.ts';
 import { openApi } from './document.ts';
 import { type Operation, serveOperations } from './operation.ts';
 import { apiPage, STYLE } from './page.ts';
 
 /** All that the API can do. */
-export const OPERATIONS: readonly Operation[] = [...registrationOperations, ...identityOperations, ...appKeyOperations];
+export const OPERATIONS: readonly Operation[] = [
+  ...registrationOperations,
+  ...identityOperations,
+  ...socialOperations,
+  ...appKeyOperations,
+];
 
 /**
  * Adds the API to a server.

@@ -157,7 +157,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
 
   app.setNotFoundHandler(async (request, reply) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new HttpError(404, 'not-found', 'There is nothing at this address.');
-    const path = (request.raw.url ?? '/').split('?', 1)[0] ?? '/';
+    const asked = (request.raw.url ?? '/').split('?', 1)[0] ?? '/';
+    // Where other providers send the browser back to: the page looks at the rest.
+    const path = SIGN_IN_PAGE.test(asked) ? '/' : asked;
     if (path === '/' || path === '/index.html') await files.refresh();
     const answer = files.answer(path, String(request.headers['accept-encoding'] ?? ''), request.headers['if-none-match']);
     if (answer === undefined) {
@@ -197,6 +199,8 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     },
   };
 }
+
+const SIGN_IN_PAGE = /^\/sign-in\/[a-z][a-z0-9-]{0,31}$/;
 
 /** Headers with which proxies say that they pass on what somebody else asked. */
 const PASSED_ON = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'via'];

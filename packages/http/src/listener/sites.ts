@@ -2,6 +2,7 @@
 import type { AppKeys } from '@parley/features/app-keys/service';
 import type { Identities } from '@parley/features/identity/service';
 import type { Registrar } from '@parley/features/registration/service';
+import type { SocialSignIn } from '@parley/features/social/service';
 
 /** One domain, as it is served over HTTP. */
 export interface HttpSite {
@@ -12,6 +13,7 @@ export interface HttpSite {
   readonly registrar: () => Registrar | undefined;
   readonly identities: () => Identities | undefined;
   readonly appKeys: () => AppKeys | undefined;
+  readonly social: () => SocialSignIn | undefined;
 }
 
 function hostOf(url: string): string {

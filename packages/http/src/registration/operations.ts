@@ -26,12 +26,19 @@ export const registrationOperations: readonly Operation[] = [
       open: z.boolean().describe('An account may be made with user name and password'),
       domain: z.string().describe('The domain of the accounts'),
       codes: z.array(z.enum(['email', 'phone'])).describe('What codes can be sent to'),
-      signUpByCode: z.boolean().describe('An account may be made by proving one of these'),
+      social: z.array(z.object({ id: z.string(), name: z.string() })).describe('Other providers by whom one can sign in'),
+      signUpByCode: z.boolean().describe('An account may be made by proving one of these, or by one of these providers'),
     }),
     refusals: [],
-    async run(_body, { site: { domain, registrar, identities } }) {
+    async run(_body, { site: { domain, registrar, identities, social } }) {
       const codes = identities();
-      return { open: registrar()?.open ?? false, domain, codes: [...(codes?.kinds ?? [])], signUpByCode: codes?.signUp ?? false };
+      return {
+        open: registrar()?.open ?? false,
+        domain,
+        codes: [...(codes?.kinds ?? [])],
+        social: [...(social()?.providers ?? [])],
+        signUpByCode: codes !== undefined && (codes.kinds.length > 0 || social() !== undefined) && codes.signUp,
+      };
     },
   }),
   operation({
