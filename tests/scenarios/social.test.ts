@@ -5,9 +5,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ChatClient, type ChatError, memoryStore } from '@parley/sdk/node';
 import { startMailServer } from '../support/mail-server.ts';
 import { startOidc, walk } from '../support/oidc.ts';
 import { startServer } from '../support/server.ts';
+import { until } from './messages.ts';
 import { Person } from './people.ts';
 import { bind2, byToken } from './sign-in.ts';
 
@@ -202,6 +204,27 @@ test('somebody says no, or the provider is not there: a sentence', async () => {
   assert.deepEqual([gone.status, gone.body['error']], [503, 'provider-down']);
   assert.match(String(gone.body['message']), /^Gone does not answer/);
   assert.equal((await ask('social', { provider: 'none', device: 'd' })).status, 404);
+});
+
+test('the SDK: from the button to the chats, with what the browser came back with', async (t) => {
+  const chat = ChatClient.create({ server: server.webSocket, domain: 'localhost', store: memoryStore() });
+  t.after(() => chat.close());
+  assert.deepEqual(
+    (await chat.social.offered()).map(({ id }) => id),
+    ['company', 'other', 'plain', 'gone'],
+  );
+  const flow = await chat.social.begin('company');
+  const back = await walk(flow.url, 'carol');
+  await assert.rejects(
+    chat.social.finish(flow, back.href.replace(flow.state, 'another')),
+    (error: ChatError) => error.code === 'not-allowed',
+  );
+  const proof = await chat.social.finish(flow, back.href);
+  assert.deepEqual([proof.kind, proof.provider, proof.userId, proof.sameEmail], ['social', 'company', undefined, false]);
+  assert.equal((await chat.codes.signUp(proof, 'carol')).id, 'carol@localhost');
+  await until('online', () => chat.connection.snapshot().state === 'online');
+  const [mine] = await chat.codes.list();
+  assert.deepEqual([mine?.kind, mine?.value], ['social', 'company:carol']);
 });
 
 test('secrets, codes and addresses are in no log', () => {

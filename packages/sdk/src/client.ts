@@ -24,6 +24,7 @@ import { ContactBook, parseUser } from './people/contacts.ts';
 import { DeviceList, leaveDevice } from './people/devices.ts';
 import { PresenceBook } from './people/presence.ts';
 import { PushRegistration } from './people/push.ts';
+import type { Social } from './social-types.ts';
 import type { StoredValue } from './store/store.ts';
 import { Features } from './sync/features.ts';
 import { Incoming } from './sync/incoming.ts';
@@ -220,6 +221,10 @@ export class Client implements ChatClientApi {
 
   get codes(): Codes {
     return this.#entry;
+  }
+
+  get social(): Social {
+    return this.#entry.social;
   }
 
   get user(): Observable<UserSnapshot | undefined> {

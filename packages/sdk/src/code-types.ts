@@ -23,7 +23,7 @@ export interface CodeChallenge {
 export interface CodeProof {
   readonly proof: string;
   readonly device: string;
-  readonly kind: CodeKind;
+  readonly kind: CodeKind | 'social';
   /** The address as the server writes it. */
   readonly value: string;
   /** The account that has it; undefined when nobody has. */
@@ -36,6 +36,8 @@ export interface CodeProof {
 export interface Identifier {
   readonly kind: string;
   readonly value: string;
+  /** How the person may recognise it, where the value does not say so. */
+  readonly label: string;
   /** Milliseconds since 1970. */
   readonly provedAt: number | undefined;
 }

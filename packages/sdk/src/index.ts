@@ -13,6 +13,7 @@ export type { ChatErrorCode } from './errors.ts';
 export { ChatError } from './errors.ts';
 export { fetchProfileName, MAX_PROFILE_NAME_LENGTH, publishProfileName } from './people/profile.ts';
 export type * from './platform.ts';
+export type * from './social-types.ts';
 export { memoryStore } from './store/memory.ts';
 export type * from './store/store.ts';
 export type * from './types.ts';

@@ -5,6 +5,7 @@ import type { ChatError } from './errors.ts';
 import type { Groups } from './group-types.ts';
 import type { Attachment, BlobLike, Message, MessageFailure, MessageStatus } from './message-types.ts';
 import type { Platform } from './platform.ts';
+import type { Social } from './social-types.ts';
 import type { ChatStore } from './store/store.ts';
 
 export type * from './conversation-types.ts';
@@ -293,6 +294,8 @@ export interface ChatClient {
   signIn(credentials: Credentials): Promise<UserSnapshot>;
   /** The way in without a password: an address that is proved with a code. */
   readonly codes: Codes;
+  /** The way in by a sign-in at another provider. */
+  readonly social: Social;
   /** Disconnects and removes account, keys and messages from this device. */
   signOut(): Promise<void>;
   /** By user name on the own domain or by address. Throws `invalid-address`. */

@@ -5,6 +5,7 @@ import type { CodeChallenge, CodeKind, CodeProof, Codes, Identifier } from '../c
 import { ChatError } from '../errors.ts';
 import { parseUser } from '../people/contacts.ts';
 import type { Platform } from '../platform.ts';
+import type { Social, SocialFlow, SocialProof, SocialProvider } from '../social-types.ts';
 import type { ChatStore } from '../store/store.ts';
 import type { Credentials, TokenProvider, UserSnapshot } from '../types.ts';
 import type { Connection, Identity } from './connection.ts';
@@ -16,6 +17,7 @@ import { randomId } from './session.ts';
 const MECHANISM = 'HT-SHA-256-NONE';
 const API_TIMEOUT_MS = 30_000;
 const MAX_IDENTIFIERS = 100;
+const MAX_PROVIDERS = 20;
 
 const DEVICE = 'device';
 
@@ -56,6 +58,11 @@ export interface EntryHost {
 
 /** The ways in: name and password, or an address that is proved with a code. */
 export class Entry implements Codes {
+  readonly social: Social = {
+    offered: () => this.#providers(),
+    begin: (provider) => this.#beginSocial(provider),
+    finish: (flow, address) => this.#finishSocial(flow, address),
+  };
   readonly #host: EntryHost;
 
   constructor(host: EntryHost) {
@@ -160,6 +167,51 @@ export class Entry implements Codes {
     return this.#enter(id, { device, token: keptToken(text(told['token']), time(told['expiresAt'])) });
   }
 
+  // ---- other providers -------------------------------------------------------------------------------------------------
+
+  async #providers(): Promise<readonly SocialProvider[]> {
+    try {
+      const { social } = await this.#ask('GET', 'register', undefined);
+      const list = Array.isArray(social) ? (social as readonly { readonly id?: unknown; readonly name?: unknown }[]) : [];
+      return list.slice(0, MAX_PROVIDERS).map(({ id, name }) => Object.freeze({ id: text(id), name: text(name) }));
+    } catch {
+      return [];
+    }
+  }
+
+  async #beginSocial(provider: string): Promise<SocialFlow> {
+    const device = uuid(this.#host.platform);
+    const told = await this.#ask('POST', 'social', { provider, device });
+    const url = text(told['url']);
+    // The browser is about to go there, so it must be a page and no code.
+    if (!/^https?:\/\//.test(url)) throw new ChatError('protocol-violation', 'The server named no page of the provider');
+    return Object.freeze({
+      provider,
+      url,
+      device,
+      state: text(told['state']),
+      flow: text(told['flow']),
+      expiresAt: time(told['expiresAt']),
+    });
+  }
+
+  async #finishSocial({ flow, device, state }: SocialFlow, address: string): Promise<SocialProof> {
+    const query = address.slice(address.indexOf('?') + 1).split('#', 1)[0] ?? '';
+    if (!query.split('&').includes(`state=${state}`)) throw new ChatError('not-allowed', 'This belongs to another attempt to sign in');
+    const told = await this.#ask('POST', 'social/finish', { flow, callback: query });
+    return Object.freeze({
+      device,
+      proof: text(told['proof']),
+      kind: 'social',
+      value: text(told['value']),
+      provider: text(told['provider']),
+      label: text(told['label']),
+      sameEmail: told['sameEmail'] === true,
+      userId: typeof told['jid'] === 'string' ? told['jid'] : undefined,
+      expiresAt: time(told['expiresAt']),
+    });
+  }
+
   // ---- apps with users of their own ------------------------------------------------------------------------------------
 
   /** Signs in as whom the app's server says. */
@@ -194,11 +246,14 @@ export class Entry implements Codes {
   async list(): Promise<readonly Identifier[]> {
     const answer = await this.#session().iq(el('iq', { type: 'get' }, el('identifiers', { xmlns: NS.identity })));
     const rows = answer.child('identifiers', NS.identity)?.childrenNamed('identifier', NS.identity) ?? [];
-    return rows
-      .slice(0, MAX_IDENTIFIERS)
-      .map((row) =>
-        Object.freeze({ kind: row.attr('kind') ?? '', value: row.attr('value') ?? '', provedAt: parseDateTime(row.attr('proved') ?? '') }),
-      );
+    return rows.slice(0, MAX_IDENTIFIERS).map((row) =>
+      Object.freeze({
+        kind: row.attr('kind') ?? '',
+        value: row.attr('value') ?? '',
+        label: row.attr('label') ?? '',
+        provedAt: parseDateTime(row.attr('proved') ?? ''),
+      }),
+    );
   }
 
   async add({ proof }: CodeProof): Promise<void> {
@@ -261,6 +316,7 @@ const CODES: Readonly<Record<string, ChatError['code']>> = {
   'bad-token': 'session-expired',
   'wrong-device': 'session-expired',
   forbidden: 'not-allowed',
+  refused: 'not-allowed',
   'has-account': 'account-exists',
   conflict: 'account-exists',
   closed: 'registration-closed',
