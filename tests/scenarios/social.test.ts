@@ -18,7 +18,7 @@ const HT = 'HT-SHA-256-NONE';
 const ORIGIN = 'https://chat.example';
 const folder = await mkdtemp(join(tmpdir(), 'parley-social-'));
 const redirects = ['company', 'other', 'plain'].map((id) => `${ORIGIN}/sign-in/${id}`);
-const [company, other] = [await startOidc(redirects), await startOidc(redirects)];
+const [company, other] = [await startOidc(() => redirects), await startOidc(() => redirects)];
 const post = await startMailServer(folder);
 const file = join(folder, 'providers.yaml');
 await writeFile(

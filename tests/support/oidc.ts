@@ -16,20 +16,18 @@ export interface OidcServer {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly people: Map<string, OidcPerson>;
-  /** Who may be sent back to; add before the first attempt. */
-  readonly redirectUris: string[];
   close(): Promise<void>;
 }
 
-/** Starts it. `redirectUris`: what browsers may come back to. */
-export async function startOidc(redirectUris: readonly string[]): Promise<OidcServer> {
+/** Starts it. `redirectUris`: what browsers may come back to; asked at the first request. */
+export async function startOidc(redirectUris: () => readonly string[]): Promise<OidcServer> {
   const server: Server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const people = new Map<string, OidcPerson>();
-  const client = { client_id: 'parley', client_secret: randomBytes(24).toString('hex'), redirect_uris: [...redirectUris] };
-  const settings: Configuration = {
-    clients: [{ ...client, token_endpoint_auth_method: 'client_secret_post' }],
+  const client = { client_id: 'parley', client_secret: randomBytes(24).toString('hex') };
+  const settings = (): Configuration => ({
+    clients: [{ ...client, redirect_uris: [...redirectUris()], token_endpoint_auth_method: 'client_secret_post' }],
     findAccount: (_context, id) => {
       const { sub = id, ...claims } = people.get(id) ?? {};
       return { accountId: sub, claims: async () => ({ sub, ...claims }) };
@@ -40,15 +38,17 @@ export async function startOidc(redirectUris: readonly string[]): Promise<OidcSe
     features: { devInteractions: { enabled: true } },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
-  };
-  const provider = new Provider(issuer, settings);
-  server.on('request', provider.callback());
+  });
+  let handle: ReturnType<Provider['callback']> | undefined;
+  server.on('request', (request, response) => {
+    handle ??= new Provider(issuer, settings()).callback();
+    void handle(request, response);
+  });
   return {
     issuer,
     clientId: client.client_id,
     clientSecret: client.client_secret,
     people,
-    redirectUris: client.redirect_uris,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -1,3 +1,4 @@
+import type { SocialProof } from '@parley/sdk';
 import { type ComponentType, type ReactElement, StrictMode, useCallback, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Session } from './app/session.ts';
@@ -6,6 +7,7 @@ import { startServiceWorker } from './shared/updates.ts';
 import type { CodeSteps } from './sign-in/EmailSignIn.tsx';
 import { type Credentials, SignIn, type SignInMode } from './sign-in/SignIn.tsx';
 import { accountHint, forgetAccountHint, keepAccountHint, type ServerInfo, serverInfo } from './sign-in/server-info.ts';
+import { leaveFor, takeReturn } from './sign-in/social.ts';
 import { ErrorBoundary } from './ui/ErrorBoundary.tsx';
 import './styles/base.css';
 
@@ -19,9 +21,12 @@ const sessionOrSentence = (): ReturnType<typeof loadSession> =>
   });
 const loadApp = async (): Promise<App> => (await import('./app/ChatApp.tsx')).default;
 
+/** Looked at once: it is taken out of the address. */
+const returned = takeReturn();
+
 type Page =
   | { readonly kind: 'starting' }
-  | { readonly kind: 'sign-in'; readonly notice?: string }
+  | { readonly kind: 'sign-in'; readonly notice?: string; readonly proof?: SocialProof }
   | { readonly kind: 'chat'; readonly session: Session; readonly App: App };
 
 function useServerInfo(wanted: boolean): ServerInfo | undefined {
@@ -40,7 +45,7 @@ function useServerInfo(wanted: boolean): ServerInfo | undefined {
 }
 
 function Root(): ReactElement {
-  const [page, setPage] = useState<Page>(() => (accountHint() ? { kind: 'starting' } : { kind: 'sign-in' }));
+  const [page, setPage] = useState<Page>(() => (accountHint() || returned !== undefined ? { kind: 'starting' } : { kind: 'sign-in' }));
   const info = useServerInfo(page.kind === 'sign-in');
 
   const open = useCallback(async (session: Session): Promise<void> => {
@@ -49,16 +54,38 @@ function Root(): ReactElement {
     setPage({ kind: 'chat', session, App });
   }, []);
 
+  // Back from another provider.
+  useEffect(() => {
+    if (returned === undefined || accountHint()) return;
+    let alive = true;
+    const enter = async (): Promise<void> => {
+      if (returned.kind === 'lost') throw new Error('This attempt to sign in began in another tab. Please begin again.');
+      if (returned.purpose === 'add') throw new Error('You were signed out meanwhile. Sign in, and try again.');
+      const { finishSocial, enterByCode } = await sessionOrSentence();
+      const proof = await finishSocial(returned.flow, returned.address);
+      if (!alive) return;
+      if (proof.userId !== undefined) await open(await enterByCode(proof, undefined));
+      else setPage({ kind: 'sign-in', proof });
+    };
+    enter().catch((error: unknown) => {
+      if (alive) setPage({ kind: 'sign-in', notice: error instanceof Error ? error.message : 'Please begin again.' });
+    });
+    return () => {
+      alive = false;
+    };
+  }, [open]);
+
   // A device that was signed in goes straight to its chats, network or not.
   useEffect(() => {
     if (!accountHint()) return;
     let alive = true;
     const start = async (): Promise<void> => {
-      const [{ resume }] = await Promise.all([loadSession(), loadApp()]);
+      const [{ resume, addReturned }] = await Promise.all([loadSession(), loadApp()]);
       const session = await resume();
       if (!alive) return;
       if (session !== undefined) {
         await open(session);
+        if (returned?.kind === 'answer' && returned.purpose === 'add') await addReturned(session, returned.flow, returned.address);
         return;
       }
       forgetAccountHint();
@@ -122,6 +149,9 @@ function Root(): ReactElement {
         registrationOpen={info?.registrationOpen ?? false}
         start={start}
         email={info?.emailCodes === true ? { steps: codeSteps, signUp: info.signUpByCode } : undefined}
+        providers={info?.providers ?? []}
+        go={async (provider) => leaveFor(await (await sessionOrSentence()).beginSocial(provider), 'enter')}
+        proved={page.proof === undefined ? undefined : { proof: page.proof, steps: codeSteps, back: () => setPage({ kind: 'sign-in' }) }}
         onIntent={() => {
           void loadSession().catch(() => undefined);
           void loadApp().catch(() => undefined);

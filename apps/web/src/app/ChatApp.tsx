@@ -19,6 +19,7 @@ import { GroupInfo } from './panels/GroupInfo.tsx';
 import { NewChat } from './panels/NewChat.tsx';
 import { NewGroup } from './panels/NewGroup.tsx';
 import { Settings } from './panels/Settings.tsx';
+import { SignInWays } from './panels/SignInWays.tsx';
 import { useIntroductions, useOwnName } from './profile.ts';
 import { usePush } from './push.ts';
 import { formatRoute, go, type Route, useRoute } from './route.ts';
@@ -89,7 +90,7 @@ function useShortcuts(route: Route, focusSearch: () => void): void {
       else if (route.panel !== undefined)
         go({
           ...route,
-          panel: route.panel === 'blocked' || route.panel === 'devices' ? 'settings' : route.panel === 'group' ? 'new' : undefined,
+          panel: isSetting(route.panel) ? 'settings' : route.panel === 'group' ? 'new' : undefined,
         });
       else if (route.chat !== undefined) go({});
       else return;
@@ -136,7 +137,7 @@ function Rail({ route, unread }: { readonly route: Route; readonly unread: numbe
         href={formatRoute({ ...at, panel: 'settings' })}
         aria-label="Settings"
         title="Settings"
-        aria-current={route.panel === 'settings' || route.panel === 'blocked' || route.panel === 'devices' ? 'page' : undefined}
+        aria-current={route.panel === 'settings' || isSetting(route.panel) ? 'page' : undefined}
       >
         <Icon name="settings" />
       </a>
@@ -227,6 +228,7 @@ function Shell({ signOut }: { readonly signOut: () => Promise<void> }): ReactEle
           {route.panel === 'group' && <NewGroup route={route} />}
           {route.panel === 'settings' && <Settings route={route} signOut={signOut} />}
           {route.panel === 'devices' && <Devices route={route} />}
+          {route.panel === 'ways' && <SignInWays route={route} />}
           {route.panel === 'blocked' && <Blocked route={route} />}
           <ConnectionStrip />
         </section>
@@ -255,12 +257,16 @@ function Drawer({ route, id }: { readonly route: Route; readonly id: string }): 
   );
 }
 
+/** Panels that are reached from the settings. */
+const isSetting = (panel: Route['panel']): boolean => panel === 'blocked' || panel === 'devices' || panel === 'ways';
+
 const PANEL_NAMES: Readonly<Record<NonNullable<Route['panel']>, string>> = {
   new: 'New chat',
   group: 'New group',
   archived: 'Archived chats',
   devices: 'Devices',
   settings: 'Settings',
+  ways: 'Ways to sign in',
   blocked: 'Blocked people',
 };
 

@@ -2,9 +2,9 @@
 import { useSyncExternalStore } from 'react';
 
 /** What takes the place of the chat list. */
-export type Panel = 'new' | 'group' | 'archived' | 'devices' | 'settings' | 'blocked';
+export type Panel = 'new' | 'group' | 'archived' | 'devices' | 'settings' | 'ways' | 'blocked';
 
-const PANELS: ReadonlySet<string> = new Set<Panel>(['new', 'group', 'archived', 'devices', 'settings', 'blocked']);
+const PANELS: ReadonlySet<string> = new Set<Panel>(['new', 'group', 'archived', 'devices', 'settings', 'ways', 'blocked']);
 
 /** Where the person is. */
 export interface Route {

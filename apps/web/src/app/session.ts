@@ -1,12 +1,22 @@
 /** Signing in, resuming and signing out: the only place that makes a client. Loaded apart from the sign-in page. */
-import { ChatClient, ChatError, type CodeChallenge, type CodeProof, indexedDbStore } from '@parley/sdk/browser';
+import {
+  ChatClient,
+  ChatError,
+  type CodeChallenge,
+  type CodeProof,
+  indexedDbStore,
+  type SocialFlow,
+  type SocialProof,
+} from '@parley/sdk/browser';
 import { clearPictures } from '../ui/pictures.ts';
 import { clearStages } from './chat/use-stage.ts';
 import { clearDrafts } from './drafts.ts';
 import { preferences } from './preferences.ts';
 import { keepOwnName } from './profile.ts';
 import { canPush, stopPush } from './push.ts';
+import { formatRoute } from './route.ts';
 import { type Session, sentenceOf } from './sdk.ts';
+import { attempt, toast } from './toasts.tsx';
 
 export type { Session } from './sdk.ts';
 
@@ -77,6 +87,33 @@ export async function enterByCode(proof: CodeProof, username: string | undefined
   const { codes } = current.chat;
   await inWords(username === undefined ? codes.signIn(proof, deviceName()) : codes.signUp(proof, username));
   return current;
+}
+
+/** Begins to sign in by another provider. Rejects with a sentence. */
+export function beginSocial(provider: string): Promise<SocialFlow> {
+  return inWords(session().chat.social.begin(provider));
+}
+
+/** Trades the address with which the browser came back. Rejects with a sentence. */
+export function finishSocial(flow: SocialFlow, address: string): Promise<SocialProof> {
+  return inWords(session().chat.social.finish(flow, address));
+}
+
+/** Adds what another provider has said of the person to the account that is signed in; the person reads what came of it. */
+export async function addReturned({ chat }: Session, flow: SocialFlow, address: string): Promise<void> {
+  const online = (): boolean => chat.connection.snapshot().state === 'online';
+  if (!online())
+    await new Promise<void>((resolve) => {
+      const end = chat.connection.subscribe(() => {
+        if (!online()) return;
+        end();
+        resolve();
+      });
+    });
+  const add = async (): Promise<void> => chat.codes.add(await chat.social.finish(flow, address));
+  if (!(await attempt(add()))) return;
+  toast('You can sign in with it from now on.');
+  location.hash = formatRoute({ panel: 'ways' });
 }
 
 /** What the owner reads of this browser on the other devices. */

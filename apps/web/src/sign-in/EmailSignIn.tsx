@@ -16,6 +16,8 @@ export interface EmailSignInProps {
   readonly steps: CodeSteps;
   /** Whether an address that nobody has may become an account. */
   readonly signUp: boolean;
+  /** Proved already, by another provider: only the name is missing. */
+  readonly proved?: (CodeProof & { readonly label: string; readonly sameEmail: boolean }) | undefined;
   /** Back to name and password. */
   readonly onBack: () => void;
   readonly onIntent: () => void;
@@ -30,10 +32,7 @@ const TITLES: Readonly<Record<Step['kind'], string>> = { address: 'Continue with
 
 /** A name that the address suggests: what stands before the @, without what a user name cannot have. */
 function suggested(email: string): string {
-  return email
-    .slice(0, email.indexOf('@'))
-    .replace(/\+.*/, '')
-    .replace(/[^\p{L}\p{N}._-]/gu, '');
+  return (email.includes('@') ? email.slice(0, email.indexOf('@')) : email).replace(/\+.*/, '').replace(/[^\p{L}\p{N}._-]/gu, '');
 }
 
 /** Seconds until `at`, counted down. */
@@ -49,8 +48,8 @@ function useSecondsUntil(at: number): number {
 }
 
 /** Sign-in and sign-up by an e-mail address: the address, the code, and for a newcomer a name. */
-export function EmailSignIn({ domain, steps, signUp, onBack, onIntent }: EmailSignInProps): ReactElement {
-  const [step, setStep] = useState<Step>({ kind: 'address' });
+export function EmailSignIn({ domain, steps, signUp, proved, onBack, onIntent }: EmailSignInProps): ReactElement {
+  const [step, setStep] = useState<Step>(proved === undefined ? { kind: 'address' } : { kind: 'name', proof: proved });
   const [email, setEmail] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -124,7 +123,12 @@ export function EmailSignIn({ domain, steps, signUp, onBack, onIntent }: EmailSi
             We have sent a code to <bdi>{step.challenge.to}</bdi>. Look at your spam folder, too.
           </>
         )}
-        {step.kind === 'name' && 'Others find you by it. Your e-mail address stays private.'}
+        {step.kind === 'name' && proved === undefined && 'Others find you by it. Your e-mail address stays private.'}
+        {step.kind === 'name' && proved !== undefined && (
+          <>
+            Others find you by it. That you are <bdi>{proved.label}</bdi> stays private.
+          </>
+        )}
       </p>
       <div role="alert">
         {problem !== undefined && (
@@ -134,6 +138,13 @@ export function EmailSignIn({ domain, steps, signUp, onBack, onIntent }: EmailSi
           </div>
         )}
       </div>
+      {proved?.sameEmail === true && (
+        <div className="notice info">
+          <Icon name="info" size={20} />
+          An account here has this e-mail address already. If it is yours, sign in to it as usual; then add this way to sign in in your
+          settings.
+        </div>
+      )}
       <div className="field" key={step.kind}>
         <label htmlFor={`${id}-typed`}>{label}</label>
         <div className="control">
@@ -147,7 +158,7 @@ export function EmailSignIn({ domain, steps, signUp, onBack, onIntent }: EmailSi
             autoCorrect="off"
             spellCheck={false}
             maxLength={step.kind === 'code' ? 12 : 320}
-            defaultValue={step.kind === 'address' ? email : step.kind === 'name' ? suggested(step.proof.value) : ''}
+            defaultValue={step.kind === 'address' ? email : step.kind === 'name' ? suggested(proved?.label ?? step.proof.value) : ''}
             required
             aria-describedby={problem === undefined ? undefined : `${id}-problem`}
             onChange={(event) => {
@@ -180,7 +191,7 @@ export function EmailSignIn({ domain, steps, signUp, onBack, onIntent }: EmailSi
           </button>
         )}
         <button type="button" className="button plain" onClick={onBack}>
-          Use a password
+          {proved === undefined ? 'Use a password' : 'Back'}
         </button>
       </div>
       <div className="visually-hidden" role="status">

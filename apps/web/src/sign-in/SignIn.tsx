@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react';
 import { Icon, type IconName } from '../ui/Icon.tsx';
-import { type CodeSteps, EmailSignIn } from './EmailSignIn.tsx';
+import { type CodeSteps, EmailSignIn, type EmailSignInProps } from './EmailSignIn.tsx';
 import '../styles/sign-in.css';
 
 /** What the form asks for. */
@@ -24,6 +24,13 @@ export interface SignInProps {
   readonly start: (mode: SignInMode, credentials: Credentials) => Promise<void>;
   /** The way by e-mail; undefined where the server sends no codes. */
   readonly email: { readonly steps: CodeSteps; readonly signUp: boolean } | undefined;
+  /** Other providers, and the way to them. */
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
+  readonly go: (provider: string) => Promise<void>;
+  /** Who came back from one of them and has no account yet. */
+  readonly proved:
+    | { readonly proof: NonNullable<EmailSignInProps['proved']>; readonly steps: CodeSteps; readonly back: () => void }
+    | undefined;
   /** Called when somebody begins to type: time to load the rest of the app. */
   readonly onIntent: () => void;
 }
@@ -46,7 +53,7 @@ function problemWith(mode: SignInMode, { name, password }: Credentials): string 
 }
 
 /** The first page: sign in, or make an account. */
-export function SignIn({ notice, domain, registrationOpen, start, email, onIntent }: SignInProps): ReactElement {
+export function SignIn({ notice, domain, registrationOpen, start, email, providers, go, proved, onIntent }: SignInProps): ReactElement {
   const [wanted, setMode] = useState<SignInMode>('sign-in');
   const mode: SignInMode = registrationOpen ? wanted : 'sign-in';
   const [byEmail, setByEmail] = useState(false);
@@ -82,6 +89,18 @@ export function SignIn({ notice, domain, registrationOpen, start, email, onInten
     }
   };
 
+  const leave = async (provider: string): Promise<void> => {
+    setProblem(undefined);
+    setBusy(true);
+    try {
+      await go(provider);
+    } catch (error) {
+      if (!alive.current) return;
+      setProblem(error instanceof Error ? error.message : 'Something went wrong. Please try again.');
+      setBusy(false);
+    }
+  };
+
   const change = (next: SignInMode): void => {
     setMode(next);
     setProblem(undefined);
@@ -108,7 +127,9 @@ export function SignIn({ notice, domain, registrationOpen, start, email, onInten
             ))}
           </ul>
         </div>
-        {byEmail && email !== undefined ? (
+        {proved !== undefined ? (
+          <EmailSignIn domain={domain} steps={proved.steps} signUp proved={proved.proof} onBack={proved.back} onIntent={onIntent} />
+        ) : byEmail && email !== undefined ? (
           <EmailSignIn domain={domain} steps={email.steps} signUp={email.signUp} onBack={() => setByEmail(false)} onIntent={onIntent} />
         ) : (
           <form
@@ -192,6 +213,11 @@ export function SignIn({ notice, domain, registrationOpen, start, email, onInten
                 Continue with e-mail
               </button>
             )}
+            {providers.map(({ id: provider, name }) => (
+              <button key={provider} type="button" className="button plain wide" disabled={busy} onClick={() => void leave(provider)}>
+                Continue with {name}
+              </button>
+            ))}
             {registrationOpen && (
               <div className="switch">
                 <span>{mode === 'sign-up' ? 'Have an account already?' : 'New here?'}</span>

@@ -9,9 +9,12 @@ export interface ServerInfo {
   /** Codes are sent by e-mail: people may sign in, and up where `signUpByCode`, without a password. */
   readonly emailCodes: boolean;
   readonly signUpByCode: boolean;
+  /** Other providers by whom people may sign in. */
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
 }
 
-const NOTHING_KNOWN: ServerInfo = { domain: undefined, registrationOpen: true, emailCodes: false, signUpByCode: false };
+const NOTHING_KNOWN: ServerInfo = { domain: undefined, registrationOpen: true, emailCodes: false, signUpByCode: false, providers: [] };
+const MOST_PROVIDERS = 8;
 const HINT = 'parley.signed-in';
 
 /** Asks the server. Where it does not answer, sign-up stays offered and the attempt says what is wrong. */
@@ -20,12 +23,19 @@ export async function serverInfo(): Promise<ServerInfo> {
     const response = await fetch('/api/v1/register', { headers: { accept: 'application/json' } });
     const body: unknown = response.ok ? await response.json() : undefined;
     if (typeof body !== 'object' || body === null) return { ...NOTHING_KNOWN, registrationOpen: response.status !== 403 };
-    const told = body as { readonly open?: unknown; readonly domain?: unknown; readonly codes?: unknown; readonly signUpByCode?: unknown };
+    const told = body as {
+      readonly open?: unknown;
+      readonly domain?: unknown;
+      readonly codes?: unknown;
+      readonly signUpByCode?: unknown;
+      readonly social?: unknown;
+    };
     return {
       domain: typeof told.domain === 'string' ? told.domain : undefined,
       registrationOpen: told.open !== false,
       emailCodes: Array.isArray(told.codes) && told.codes.includes('email'),
       signUpByCode: told.signUpByCode === true,
+      providers: Array.isArray(told.social) ? (told.social as ServerInfo['providers']).slice(0, MOST_PROVIDERS) : [],
     };
   } catch {
     return NOTHING_KNOWN;

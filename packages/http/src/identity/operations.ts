@@ -49,7 +49,7 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
 
 function identitiesOf({ site }: ApiRequest): Identities {
   const found = site.identities();
-  if (found === undefined || found.kinds.length === 0) throw new HttpError(404, 'off', 'This server does not send codes.');
+  if (found === undefined) throw new HttpError(404, 'off', 'This server knows no other way in than a password.');
   return found;
 }
 

@@ -1,6 +1,6 @@
 import { MAX_PROFILE_NAME_LENGTH, type PushContent } from '@parley/sdk';
 import { useChat, useContacts, useFeatures, useUser } from '@parley/sdk-react';
-import { type FormEvent, type ReactElement, useId, useState } from 'react';
+import { type FormEvent, type ReactElement, useEffect, useId, useState } from 'react';
 import { savedTheme, saveTheme, type Theme } from '../../shared/theme.ts';
 import { Avatar } from '../../ui/Avatar.tsx';
 import { Confirm } from '../../ui/Confirm.tsx';
@@ -164,6 +164,22 @@ function OwnPicture({ id, name }: { readonly id: string; readonly name: string }
   );
 }
 
+/** Whether this server knows other ways in than a password. */
+function useWays(): boolean {
+  const chat = useChat();
+  const [known, setKnown] = useState(false);
+  useEffect(() => {
+    let wanted = true;
+    void Promise.all([chat.codes.offered(), chat.social.offered()]).then(([{ kinds }, providers]) => {
+      if (wanted) setKnown(kinds.length > 0 || providers.length > 0);
+    });
+    return () => {
+      wanted = false;
+    };
+  }, [chat]);
+  return known;
+}
+
 /** Everything a person can choose, and the way out. */
 export function Settings({ route, signOut }: { readonly route: Route; readonly signOut: () => Promise<void> }): ReactElement {
   const chat = useChat();
@@ -171,6 +187,7 @@ export function Settings({ route, signOut }: { readonly route: Route; readonly s
   const { blocked } = useContacts();
   const { autoDownload, readReceipts } = usePreferences();
   const { devices } = useFeatures();
+  const ways = useWays();
   const waiting = useOutboxCount();
   const [theme, setTheme] = useState(savedTheme);
   const [leaving, setLeaving] = useState(false);
@@ -253,6 +270,12 @@ export function Settings({ route, signOut }: { readonly route: Route; readonly s
             <a className="menu-row" href={formatRoute({ ...route, panel: 'devices' })}>
               <Icon name="devices" />
               <span>Devices</span>
+            </a>
+          )}
+          {ways && (
+            <a className="menu-row" href={formatRoute({ ...route, panel: 'ways' })}>
+              <Icon name="person" />
+              <span>Ways to sign in</span>
             </a>
           )}
           <a className="menu-row" href={formatRoute({ ...route, panel: 'blocked' })}>
