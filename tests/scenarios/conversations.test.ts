@@ -303,6 +303,19 @@ test('groups are in the list without having been joined: last message, unread wi
   const item = `<item id='${room}'><conference xmlns='urn:xmpp:bookmarks:1'>${wanted}</conference></item>`;
   await ann.ask('set', `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'>${item}</publish></pubsub>`);
   assert.equal((await of(ann))?.attrs['notify'], 'on-mention');
+  // Or through the list: what else the bookmark says stays, and the other devices are told.
+  const other = await quietly(server, annName, 'other');
+  await conversations(other);
+  await change(ann, `jid='${room}' notify='never'`);
+  const pushed = await other.take({ ...message({ type: 'headline' }), where: (heard) => heard.child('conversations') !== undefined });
+  assert.equal(pushed.child('conversations')?.child('conversation')?.attrs['notify'], 'never');
+  assert.equal((await of(ann))?.attrs['notify'], 'never');
+  // Nobody chooses it for what is no group of theirs.
+  const carol = await quietly(server, await newUser(server, 'carol'), 'c');
+  for (const jid of [room, ann.bare]) {
+    const refused = await carol.ask('set', `<conversation xmlns='urn:parley:conversations:0' jid='${jid}' notify='never'/>`);
+    assert.equal(refused.error, 'not-allowed', jid);
+  }
   await change(ann, `jid='${room}' pinned='true' muted='true'`);
   assert.deepEqual([(await of(ann))?.attrs['pinned'], (await of(ann))?.attrs['muted']], ['true', 'true']);
   const carl = await quietly(server, await newUser(server, 'carl'), 'c');

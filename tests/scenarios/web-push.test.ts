@@ -457,6 +457,18 @@ test('XEP-0492: of a group that is set to mentions only those are told, and noth
   await told(`${user}: for you`);
   ann.send(groupchat(room, 'by reference', `<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:${laptop.bare}'/>`));
   await told('by reference');
+  // A muted group still tells of mentions when that is its level, and of nothing when it is not.
+  const mute = `<conversation xmlns='urn:parley:conversations:0' jid='${room}' muted='true'/>`;
+  assert.equal((await laptop.ask('set', mute)).attrs['type'], 'result');
+  ann.send(groupchat(room, 'muted, nothing for him'));
+  ann.send(groupchat(room, `${user}: muted, for you`));
+  await told(`${user}: muted, for you`);
+  const always = `<conversation xmlns='urn:parley:conversations:0' jid='${room}' notify='always'/>`;
+  assert.equal((await laptop.ask('set', always)).attrs['type'], 'result');
+  ann.send(groupchat(room, `${user}: muted, nothing for him either`));
+  const unmute = `<conversation xmlns='urn:parley:conversations:0' jid='${room}' muted='false' notify='never'/>`;
+  await ann.settled();
+  assert.equal((await laptop.ask('set', unmute)).attrs['type'], 'result');
   assert.equal((await want('never')).attrs['type'], 'result');
   ann.send(groupchat(room, `${user}: not even this`));
   ann.send(chat(laptop.bare, 'but this'));

@@ -15,10 +15,11 @@ import { type Element, parseElement, serialize } from '@parley/xml';
 import { forEachReady, whenReady } from '../awaitable.ts';
 import { pep } from '../pep/service.ts';
 import { privateStorage } from '../private-storage/service.ts';
-import { changesTo, levelIn, storageOf } from './rules.ts';
+import { changesTo, levelIn, storageOf, withLevel } from './rules.ts';
 import { bookmarks } from './service.ts';
 
 const PRIVATE = { access_model: 'whitelist', persist_items: true } as const;
+const READ_BY_OTHERS = 'The bookmarks of this account can be read by others; make that node private first.';
 const OTHERS = 'others';
 const CURRENT = 'current';
 /** Entries that one list in the older form may add or change: each is a publication of its own. */
@@ -103,10 +104,7 @@ export default defineFeature({
     const take = (account: AccountRecord, storage: BookmarkStorage, strict: boolean): Awaitable<void> =>
       whenReady(isPrivate(account, NS.bookmarks), (may) => {
         if (!may) {
-          if (strict)
-            throw new StanzaError('conflict', {
-              text: 'The bookmarks of this account can be read by others; make that node private first.',
-            });
+          if (strict) throw new StanzaError('conflict', { text: READ_BY_OTHERS });
           return;
         }
         return whenReady(itemsOf(account), (items) => {
@@ -161,6 +159,17 @@ export default defineFeature({
     ctx.provide(bookmarks, {
       of: itemsOf,
       bookmark,
+      setNotifyLevel: (account, jid, level) =>
+        whenReady(bookmark(account, jid), (found) => {
+          const payload = withLevel(found, level);
+          if (payload === undefined) return;
+          const refused = judge(account, 1);
+          if (refused !== undefined) throw refused;
+          return whenReady(isPrivate(account, NS.bookmarks), (may) => {
+            if (!may) throw new StanzaError('conflict', { text: READ_BY_OTHERS });
+            return whenReady(nodes.publishAs(account, NS.bookmarks, { id: jid, payload: encodeBookmark(payload) }), () => undefined);
+          });
+        }),
       notifyLevel: (account, jid, identity) => whenReady(bookmark(account, jid), (found) => levelIn(found, identity)),
     });
   },

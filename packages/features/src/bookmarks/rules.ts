@@ -1,5 +1,13 @@
 /** Bookmarks in the form of XEP-0402 and in that of XEP-0048: what has to change in one when the other has changed. Pure. */
-import { type Bookmark, type BookmarkStorage, decodeNotificationSettings, Jid, type NotifyLevel, notifyLevel } from '@parley/protocol';
+import {
+  type Bookmark,
+  type BookmarkStorage,
+  decodeNotificationSettings,
+  encodeNotificationSettings,
+  Jid,
+  type NotifyLevel,
+  notifyLevel,
+} from '@parley/protocol';
 
 /** What the older form does not know is kept (XEP-0402 §3). */
 function merged(before: Bookmark | undefined, now: Bookmark): Bookmark {
@@ -46,4 +54,16 @@ export function levelIn(bookmark: Bookmark | undefined, identity?: { category?: 
     if (settings !== undefined) return notifyLevel(settings, identity);
   }
   return undefined;
+}
+
+/** The bookmark with this level for all applications that have none of their own; undefined when that is what it says. XEP-0492 §4. */
+export function withLevel(bookmark: Bookmark | undefined, level: NotifyLevel): Bookmark | undefined {
+  const before = bookmark?.extensions ?? [];
+  const at = before.findIndex((extension) => decodeNotificationSettings(extension) !== undefined);
+  const settings = at < 0 ? [] : (decodeNotificationSettings(before[at]) ?? []);
+  const general = settings.findIndex(({ category }) => category === undefined);
+  if (settings[general]?.level === level) return undefined;
+  const said = { ...settings[general], level };
+  const notify = encodeNotificationSettings(general < 0 ? [...settings, said] : settings.with(general, said));
+  return { ...(bookmark ?? { autojoin: true }), extensions: at < 0 ? [...before, notify] : before.with(at, notify) };
 }

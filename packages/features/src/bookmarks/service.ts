@@ -12,5 +12,10 @@ export interface Bookmarks {
    * undefined when it has not said: then it is `always`, and `on-mention` in public group chats.
    */
   notifyLevel(account: AccountRecord, jid: string, identity?: { category?: string; type?: string }): Awaitable<NotifyLevel | undefined>;
+  /**
+   * Says it for all applications that have no setting of their own; settings of others and advanced ones stay (XEP-0492 §4). A group chat
+   * that is not on the list yet is put there, to be joined. Throws StanzaError when too much was changed in an hour.
+   */
+  setNotifyLevel(account: AccountRecord, jid: string, level: NotifyLevel): Awaitable<void>;
 }
 export const bookmarks = defineService<Bookmarks>('bookmarks');

@@ -27,6 +27,7 @@ import {
   encodeInboxFin,
   formatDateTime,
   Jid,
+  type NotifyLevel,
   NS,
   type RsmRequest,
   type RsmResult,
@@ -36,6 +37,7 @@ import type { AccountRecord, Awaitable } from '@parley/storage';
 import { type Element, el, escapeAttr, serialize, utf8Encode, withClientNamespace } from '@parley/xml';
 import { forEachReady, whenReady } from '../awaitable.ts';
 import { isFull } from '../backlog.ts';
+import { bookmarks } from '../bookmarks/service.ts';
 import { ephemeralTimers } from '../ephemeral/service.ts';
 import { groups } from '../muc/service.ts';
 import { pushes } from '../push/service.ts';
@@ -179,11 +181,17 @@ export default defineFeature({
       (await ctx.find(groups)?.membership(account, jid))?.timer ?? (await ctx.find(ephemeralTimers)?.of(account.id, jid)) ?? 0;
 
     /** Tells the account's other devices that asked for the list. */
-    const push = async (account: AccountRecord, jid: string, state: StoredState, except: Session | undefined): Promise<void> => {
+    const push = async (
+      account: AccountRecord,
+      jid: string,
+      state: StoredState,
+      except: Session | undefined,
+      notify: NotifyLevel | undefined,
+    ): Promise<void> => {
       const timer = await timerOf(account, jid);
       const bare = `${account.localpart}@${account.domain}`;
       const displayed = state.displayed === undefined ? undefined : mailboxes.stanzaId(state.displayed);
-      const change = encodeConversations({ conversations: [{ jid, displayed, ...visibleState(state, ctx.clock.now(), timer) }] });
+      const change = encodeConversations({ conversations: [{ jid, displayed, notify, ...visibleState(state, ctx.clock.now(), timer) }] });
       for (const session of ctx.sessionsOf(bare)) {
         if (session === except || !session.get(wantsChanges) || isFull(session)) continue;
         session.send(el('message', { from: bare, to: session.address, type: 'headline' }, change));
@@ -220,6 +228,24 @@ export default defineFeature({
       return whenReady(mailboxes.store.get(account.id, seq), (entry) => (entry?.peer === jid ? seq : undefined));
     };
 
+    /** The parts of a change that others keep. All is checked before anything is changed. */
+    const decide = async (account: AccountRecord, bare: string, { timer, notify }: Conversation): Promise<void> => {
+      if (timer === undefined && notify === undefined) return;
+      const timers = ctx.find(ephemeralTimers);
+      const levels = ctx.find(bookmarks);
+      const member = (await ctx.find(groups)?.membership(account, bare)) !== undefined;
+      if (timer !== undefined && timers === undefined)
+        throw new StanzaError('feature-not-implemented', { text: 'Messages do not disappear here.' });
+      if (timer !== undefined && member)
+        throw new StanzaError('not-allowed', { text: 'The timer of a group is the same for all: tell the group (XEP-0466).' });
+      if (notify !== undefined && levels === undefined)
+        throw new StanzaError('feature-not-implemented', { text: 'There are no bookmarks here to keep it in.' });
+      if (notify !== undefined && !member)
+        throw new StanzaError('not-allowed', { text: 'What notifies is chosen for groups that you are in. Mute other conversations.' });
+      if (timer !== undefined) timers?.set(account.id, bare, timer);
+      if (notify !== undefined) await levels?.setNotifyLevel(account, bare, notify);
+    };
+
     const change = async ({ from, account, payload }: IqCall): Promise<void> => {
       const wanted = decodeConversation(payload);
       const jid = wanted === undefined ? undefined : Jid.tryParse(wanted.jid);
@@ -237,19 +263,13 @@ export default defineFeature({
       const before = states.get(bare);
       if (before === undefined && states.size >= config.statesPerAccount)
         throw new StanzaError('resource-constraint', { type: 'wait', text: 'The states of too many conversations are kept already.' });
-      if (wanted.timer !== undefined) {
-        const timers = ctx.find(ephemeralTimers);
-        if (timers === undefined) throw new StanzaError('feature-not-implemented', { text: 'Messages do not disappear here.' });
-        if ((await ctx.find(groups)?.membership(account, bare)) !== undefined)
-          throw new StanzaError('not-allowed', { text: 'The timer of a group is the same for all: tell the group (XEP-0466).' });
-        timers.set(account.id, bare, wanted.timer);
-      }
+      await decide(account, bare, wanted);
       const next = changed(before ?? {}, wanted, ctx.clock.now());
       const state = seq === undefined || seq <= (next?.displayed ?? 0) ? next : { ...next, displayed: seq };
       write(account, bare, state);
       if (seq !== undefined && seq > (before?.displayed ?? 0)) await tellDisplayed(account, bare, seq);
       ctx.afterCommit(() => {
-        push(account, bare, state ?? {}, from).catch((error: unknown) => ctx.log.error('push_failed', { error }));
+        push(account, bare, state ?? {}, from, wanted.notify).catch((error: unknown) => ctx.log.error('push_failed', { error }));
       });
       if (seq !== undefined) ctx.find(pushes)?.read(account, bare);
     };

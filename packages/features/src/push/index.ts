@@ -138,15 +138,14 @@ export default defineFeature({
       if (conversation !== undefined && engine.concerns(account.id)) engine.read(account, conversation);
     });
     const lists = ctx.find(conversationLists);
-    if (lists !== undefined)
-      ctx.defer(
-        engine.addWishes((account, conversation) =>
-          whenReady(lists.stateOf(account.id, conversation), ({ mutedUntil }) => (mutedUntil > ctx.clock.now() ? 'nothing' : 'all')),
-        ),
-      );
     const levels = ctx.find(bookmarks);
-    if (levels !== undefined)
-      ctx.defer(engine.addWishes((account, conversation) => whenReady(levels.notifyLevel(account, conversation), wishOf)));
+    ctx.defer(
+      engine.addWishes((account, conversation) =>
+        whenReady(levels?.notifyLevel(account, conversation), (level) =>
+          whenReady(lists?.stateOf(account.id, conversation), (state) => wishOf(level, (state?.mutedUntil ?? 0) > ctx.clock.now())),
+        ),
+      ),
+    );
     watchGroups(ctx, engine);
     // What a device says in a group, or says that it has displayed there.
     ctx.on(stanzaToService, 'guard', ({ from, stanza, to }) => {

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { el, Stanza } from '@parley/xml';
-import { endsRinging, isActive, judge, judgeTarget, noteworthy, quietest, type SessionFacts, showsReading, wants } from './rules.ts';
+import {
+  endsRinging,
+  isActive,
+  judge,
+  judgeTarget,
+  noteworthy,
+  quietest,
+  type SessionFacts,
+  showsReading,
+  wants,
+  wishOf,
+} from './rules.ts';
 
 const here: SessionFacts = { device: 'phone', connected: true, receptive: true, inactive: false, show: undefined };
 
@@ -43,6 +54,18 @@ test('any step of a call but its beginning ends the ringing', () => {
   const step = (name: string): boolean => endsRinging(chat(el(name, { xmlns: 'urn:xmpp:jingle-message:0', id: '1' })));
   for (const name of ['accept', 'proceed', 'reject', 'retract', 'finish']) assert.ok(step(name), name);
   for (const name of ['propose', 'ringing']) assert.ok(!step(name), name);
+});
+
+test('XEP-0492: what a muted chat still notifies of', () => {
+  const levels = [undefined, 'always', 'on-mention', 'never'] as const;
+  assert.deepEqual(
+    levels.map((level) => wishOf(level, false)),
+    ['all', 'all', 'mentions', 'nothing'],
+  );
+  assert.deepEqual(
+    levels.map((level) => wishOf(level, true)),
+    ['nothing', 'nothing', 'mentions', 'nothing'],
+  );
 });
 
 test('XEP-0492: the quietest wish counts', () => {

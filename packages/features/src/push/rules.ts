@@ -57,9 +57,9 @@ export function endsRinging(stanza: Stanza): boolean {
 export function quietest(wishes: readonly Wish[]): Wish {
   return wishes.includes('nothing') ? 'nothing' : wishes.includes('mentions') ? 'mentions' : 'all';
 }
-/** A notification level of XEP-0492 as a wish; not said is everything. */
-export const wishOf = (level: 'always' | 'on-mention' | 'never' | undefined): Wish =>
-  level === 'never' ? 'nothing' : level === 'on-mention' ? 'mentions' : 'all';
+/** A notification level of XEP-0492 as a wish; not said is everything. Who wants to be told of mentions is told of them in a muted chat, too. */
+export const wishOf = (level: 'always' | 'on-mention' | 'never' | undefined, muted: boolean): Wish =>
+  level === 'never' ? 'nothing' : level === 'on-mention' ? 'mentions' : muted ? 'nothing' : 'all';
 export const wants = (wish: Wish, mention: boolean): boolean => wish === 'all' || (wish === 'mentions' && mention);
 
 export interface Waiting {
