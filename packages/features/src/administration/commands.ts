@@ -21,6 +21,7 @@ export interface AdministrationParts {
   sessionsOf(bare: string): readonly Session[];
   sessions(): readonly Session[];
   sendMessage(message: Element): void;
+  newId(): string;
   readonly admins: AdminList;
   readonly notices: ServerNotices;
   /** The client has said that nobody looks at it (XEP-0352). */
@@ -336,11 +337,13 @@ export function administrationCommands(parts: AdministrationParts): Administrati
         const subject = (formValue(filled, 'subject') ?? '').slice(0, 200);
         const to = online();
         log.info('administered', { command: 'announce', by: from.account.id, recipients: to.length });
+        // One id for all, so that a device that gets it twice shows it once.
+        const id = `announcement-${parts.newId()}`;
         for (const bare of to)
           parts.sendMessage(
             el(
               'message',
-              { from: host, to: bare, type: 'headline' },
+              { from: host, to: bare, type: 'headline', id },
               subject === '' ? undefined : el('subject', null, subject),
               el('body', null, text),
             ),

@@ -8,7 +8,7 @@ import { lastActivities } from '../last-activity/service.ts';
 import { rosters } from '../roster/service.ts';
 import { AdminList, adminsIn } from './admins.ts';
 import { administrationCommands } from './commands.ts';
-import { Notices } from './notices.ts';
+import { Notices, newNoticeId } from './notices.ts';
 import { administrators, serverNotices } from './service.ts';
 
 export default defineFeature({
@@ -49,6 +49,7 @@ export default defineFeature({
           sessionsOf: (bare) => [...ctx.sessionsOf(bare)],
           sessions: () => [...ctx.sessions()],
           sendMessage: (message) => ctx.sendMessage(message),
+          newId: () => newNoticeId(ctx.random),
           admins,
           notices,
           isInactive: (session) => ctx.find(clientStates)?.isInactive(session) ?? false,

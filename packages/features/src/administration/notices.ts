@@ -1,5 +1,5 @@
 /** What the server says to everybody: the message of the day, once to each account, and the welcome of new ones (XEP-0133 §4.23–4.27). */
-import { accountCreated, accountRemoved, type FeatureContext, json, presenceFromClient, type Session } from '@parley/core';
+import { accountCreated, accountRemoved, type FeatureContext, json, presenceFromClient, type Random, type Session } from '@parley/core';
 import { StanzaError } from '@parley/protocol';
 import type { Awaitable } from '@parley/storage';
 import { type Element, el } from '@parley/xml';
@@ -14,6 +14,11 @@ export function noticeText(text: string): string {
   if (trimmed === '' || trimmed.length > NOTICE_LENGTH)
     throw new StanzaError('not-acceptable', { text: `A message of the server has 1 to ${NOTICE_LENGTH} characters.` });
   return trimmed;
+}
+
+/** Names one message of the server. */
+export function newNoticeId(random: Random): string {
+  return [...random.bytes(9)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export class Notices implements ServerNotices {
@@ -55,9 +60,9 @@ export class Notices implements ServerNotices {
 
   set(kind: NoticeKind, text: string, again: boolean): void {
     const before = this.#now.get(kind);
-    const { random, clock, hostOwner } = this.#ctx;
+    const { clock, hostOwner } = this.#ctx;
     let id = before?.id ?? '';
-    if (before === undefined || again) id = [...random.bytes(9)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    if (before === undefined || again) id = newNoticeId(this.#ctx.random);
     const notice: Notice = { id, text: noticeText(text), at: clock.now() };
     this.#table.set(hostOwner, kind, notice);
     this.#ctx.afterCommit(() => {
