@@ -446,7 +446,8 @@ export class Client implements ChatClientApi {
   // ---- conversations -------------------------------------------------------------------------------------------------
 
   conversation(user: string): Conversation {
-    const id = parseUser(user, this.#context.domain);
+    const { domain } = this.#context;
+    const id = user === domain && domain !== '' ? domain : parseUser(user, domain);
     let ref = this.#refs.get(id);
     if (ref === undefined) {
       ref = new ConversationRef(this.#registry.state(id), {

@@ -37,17 +37,16 @@ export interface Upload extends Observable<UploadSnapshot> {
 
 /** State of one conversation; frozen. */
 export interface ConversationSnapshot extends Readonly<Required<ConversationSettings>> {
-  /** The peer's address `name@domain`, or that of the group. */
+  /** The peer's address `name@domain`, or that of the group; the domain alone for what the own server says. */
   readonly id: string;
-  readonly type: 'direct' | 'group';
-  /** Name of the group; name from the contact list, else the local part of the address. */
+  /** `server`: what the own server tells the account (a new device, an announcement). It is only read: sending throws `not-allowed`. */
+  readonly type: 'direct' | 'group' | 'server';
+  /** Name of the group; name from the contact list, else the local part of the address; the domain of the server. */
   readonly name: string;
   readonly lastMessage: Message | undefined;
   readonly unread: number;
   /** Something unread mentions the account. */
   readonly mentioned: boolean;
-  /** What the owner has chosen to be notified of in a group, in whatever client (XEP-0492); known since the last connection. Muting is beside it. */
-  readonly notify: 'all' | 'mentions' | 'nothing';
   /** Marked as unread by hand. */
   readonly markedUnread: boolean;
   /** Somebody is writing right now (ends by itself after 30 s). */
@@ -66,6 +65,11 @@ export interface ConversationSettings {
   /** Milliseconds since 1970; 0: not muted; `Number.MAX_SAFE_INTEGER`: for ever. */
   readonly mutedUntil?: number;
   readonly archived?: boolean;
+  /**
+   * What the owner is notified of in a group, in whatever client it was chosen (XEP-0492); known since the last connection. Muting is
+   * beside it: a muted group still notifies of mentions when this is `mentions`. Only groups have it.
+   */
+  readonly notify?: 'all' | 'mentions' | 'nothing';
   /** Seconds after which new messages that this account sends disappear (XEP-0466); 0: they stay. Not for groups: see `setTimer`. */
   readonly timer?: number;
 }
@@ -128,7 +132,7 @@ export interface Conversation extends Observable<ConversationSnapshot> {
    * `tellPeer: false` (read receipts are off) sends no marker at all: then other own devices do not learn of it either.
    */
   markRead(messageId?: string, options?: { readonly tellPeer?: boolean }): Promise<void>;
-  /** Pins, mutes, archives, sets the timer of disappearing messages: here at once, on the other devices as soon as possible. */
+  /** Pins, mutes, archives, sets the timer of disappearing messages, or what a group notifies of: here at once, on the other devices as soon as possible. */
   change(change: ConversationSettings): Promise<void>;
   /**
    * New messages of the conversation disappear after this many seconds, for everyone (XEP-0466); 0: they stay. Tells the others at

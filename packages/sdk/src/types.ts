@@ -298,7 +298,7 @@ export interface ChatClient {
   readonly social: Social;
   /** Disconnects and removes account, keys and messages from this device. */
   signOut(): Promise<void>;
-  /** By user name on the own domain or by address. Throws `invalid-address`. */
+  /** By user name on the own domain or by address; the own domain alone is the conversation of type `server`. Throws `invalid-address`. */
   conversation(user: string): Conversation;
   presence(user: string): Observable<PresenceSnapshot>;
   /** A current upload by its id (`attachment.uploadId`). */

@@ -74,10 +74,17 @@ export class ConversationRef implements Conversation {
     const { text, replyTo, mentions } = typeof content === 'string' ? { text: content } : content;
     const body = textOf(text);
     const meant = checkMentions(body, mentions);
-    await this.#parts.ready();
+    await this.#writable();
     const quote = await this.#quote(replyTo);
     this.#stopTyping(false);
     return this.#add({ body, attachments: [], mentions: meant, replyTo: quote });
+  }
+
+  /** Ready, and somebody would read what is sent here. */
+  async #writable(): Promise<void> {
+    await this.#parts.ready();
+    if (this.id === this.#parts.context.domain)
+      throw new ChatError('not-allowed', 'These are messages of the server; nobody reads an answer');
   }
 
   async #add(content: Pick<MessageRecord, 'body' | 'attachments' | 'mentions' | 'replyTo' | 'forwarded'>): Promise<SendHandle> {
@@ -112,7 +119,7 @@ export class ConversationRef implements Conversation {
     if (message.deleted || (message.body === '' && attachments.length === 0))
       throw new ChatError('invalid-argument', 'There is nothing to forward');
     if (attachments.some((file) => file.url === '')) throw new ChatError('invalid-argument', 'The file is still on its way');
-    await this.#parts.ready();
+    await this.#writable();
     return this.#add({ body: message.body, attachments, forwarded: true });
   }
 
@@ -135,7 +142,7 @@ export class ConversationRef implements Conversation {
 
   async react(messageId: string, emoji: string | undefined): Promise<void> {
     if (emoji !== undefined && !isEmoji(emoji)) throw new ChatError('invalid-argument', 'A reaction is one emoji');
-    await this.#parts.ready();
+    await this.#writable();
     await this.#message(messageId);
     await this.#parts.outbox.change(this.#state, messageId, (record) => {
       const now = record.reactions?.find((reaction) => reaction.mine)?.emoji ?? [];
@@ -188,7 +195,7 @@ export class ConversationRef implements Conversation {
     if (caption.length > MAX_TEXT_LENGTH)
       throw new ChatError('invalid-argument', `The caption is longer than ${MAX_TEXT_LENGTH} characters`);
     const { context, outbox } = this.#parts;
-    await this.#parts.ready();
+    await this.#writable();
     const replyTo = await this.#quote(options.replyTo);
     const id = context.newId();
     const mediaType = mediaTypeOf(options.mediaType ?? file.type);
@@ -299,6 +306,9 @@ export class ConversationRef implements Conversation {
 
   async change(change: ConversationSettings): Promise<void> {
     await this.#parts.ready();
+    if (change.timer !== undefined) await this.#writable();
+    if (!this.#state.group && change.notify !== undefined)
+      throw new ChatError('invalid-argument', 'Only groups have a choice of what notifies: mute this conversation');
     if (this.#state.group && change.timer !== undefined)
       throw new ChatError('invalid-argument', 'The timer of a group is the same for all its members: use setTimer');
     await this.#parts.settings.change(this.#state, change);
@@ -307,7 +317,7 @@ export class ConversationRef implements Conversation {
   async setTimer(seconds: number): Promise<void> {
     if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_TIMER_SECONDS)
       throw new ChatError('invalid-argument', 'The timer is a number of seconds, or 0');
-    await this.#parts.ready();
+    await this.#writable();
     const { context, journal } = this.#parts;
     const { session } = context.connection;
     if (session === undefined || !session.online) throw new ChatError('offline', 'There is no connection');

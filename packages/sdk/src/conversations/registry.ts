@@ -8,6 +8,8 @@ import { ConversationState, emptyConversation } from './state.ts';
 export interface PeerInfo {
   nameOf(id: string): string;
   isBlocked(id: string): boolean;
+  /** It is the domain of the own account. */
+  isServer(id: string): boolean;
 }
 
 /** All conversations in memory, and the list of those with messages, newest first. */
@@ -35,7 +37,7 @@ export class ConversationRegistry {
     let state = this.#states.get(id);
     if (state === undefined) {
       state = new ConversationState(emptyConversation(id), this.#peers.nameOf(id));
-      state.blocked = this.#peers.isBlocked(id);
+      this.#learn(state);
       state.refresh();
       this.#states.set(id, state);
     }
@@ -48,8 +50,7 @@ export class ConversationRegistry {
       const state = this.state(record.id);
       state.record = record;
       state.placedOrder = undefined;
-      state.name = this.#peers.nameOf(record.id);
-      state.blocked = this.#peers.isBlocked(record.id);
+      this.#learn(state);
       return state;
     });
     this.changed(states);
@@ -59,9 +60,14 @@ export class ConversationRegistry {
   peerChanged(id: string): void {
     const state = this.#states.get(id);
     if (state === undefined) return;
-    state.name = this.#peers.nameOf(id);
-    state.blocked = this.#peers.isBlocked(id);
+    this.#learn(state);
     this.changed([state]);
+  }
+
+  #learn(state: ConversationState): void {
+    state.name = this.#peers.nameOf(state.id);
+    state.blocked = this.#peers.isBlocked(state.id);
+    state.server = this.#peers.isServer(state.id);
   }
 
   /** Tells those who watch, when something visible is different. */

@@ -4,6 +4,7 @@ import {
   decodeConversations,
   encodeConversation,
   encodeConversationsQuery,
+  type NotifyLevel,
   NS,
 } from '@parley/protocol';
 import { type Element, el } from '@parley/xml';
@@ -97,8 +98,9 @@ export class Settings {
   }
 
   async #say(session: Session, state: ConversationState): Promise<void> {
-    const { unsaid = [], pinned = false, mutedUntil = 0, archived = false, timer = 0 } = state.record;
-    const all: Decided = { pinned, mutedUntil: mutedUntil >= FOREVER ? Number.POSITIVE_INFINITY : mutedUntil, archived, timer };
+    const { unsaid = [], pinned = false, mutedUntil = 0, archived = false, timer = 0, notify = 'all' } = state.record;
+    const until = mutedUntil >= FOREVER ? Number.POSITIVE_INFINITY : mutedUntil;
+    const all: Decided & { notify: NotifyLevel } = { pinned, mutedUntil: until, archived, timer, notify: LEVELS[notify] };
     const said = Object.fromEntries(unsaid.map((key) => [key, all[key]]));
     try {
       await session.iq(el('iq', { type: 'set' }, encodeConversation({ jid: state.id, ...said })));
@@ -120,10 +122,12 @@ export class Settings {
   }
 }
 
-const WISHES = { always: undefined, 'on-mention': 'mentions', never: 'nothing' } as const;
+const LEVELS = { all: 'always', mentions: 'on-mention', nothing: 'never' } as const;
+const WISHES = { always: 'all', 'on-mention': 'mentions', never: 'nothing' } as const;
 /** Left out of what another device has changed: then it is as it was. */
 function notifyOf({ notify }: Conversation, record: ConversationRecord): Partial<ConversationRecord> {
-  return notify === undefined || record.notify === WISHES[notify] ? {} : { notify: WISHES[notify] };
+  if (notify === undefined || record.unsaid?.includes('notify') === true || (record.notify ?? 'all') === WISHES[notify]) return {};
+  return { notify: WISHES[notify] };
 }
 
 /** Something unread that this device may not have mentions the account. */

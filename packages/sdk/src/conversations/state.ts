@@ -20,6 +20,8 @@ export class ConversationState {
   readonly typing = new Map<string, unknown>();
   name: string;
   blocked = false;
+  /** It is the own server that speaks here, and nobody answers. */
+  server = false;
   /** `order` of the newest message that the server has placed; messages still in the outbox do not count. */
   placedOrder: number | undefined;
   backlog: Backlog | undefined;
@@ -56,7 +58,7 @@ export class ConversationState {
     if (typingIds.join('\n') !== this.#typingIds.join('\n')) this.#typingIds = Object.freeze(typingIds);
     return Object.freeze({
       id: this.id,
-      type: group === undefined ? 'direct' : 'group',
+      type: group !== undefined ? 'group' : this.server ? 'server' : 'direct',
       name: group === undefined ? this.name : group.name === '' ? this.id.slice(0, this.id.indexOf('@')) : group.name,
       lastMessage: record.lastMessage === undefined ? undefined : publicMessage(record.lastMessage),
       unread: record.unread,

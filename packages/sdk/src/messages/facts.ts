@@ -58,6 +58,9 @@ export type Fact =
   /** Nothing to keep, but the archive position moves. */
   | (FactBase & { readonly kind: 'nothing' });
 
+/** Of a message of the server: its subject is its first line. */
+const MAX_SUBJECT_LENGTH = 200;
+
 export const NO_CONTENT: Content = { body: '', attachments: [] };
 
 /** `name@domain` of an address. */
@@ -98,14 +101,16 @@ export function factsOf(sealed: Element, options: FactOptions): Fact[] {
   const sender = bareOf(from);
   const mine = sender === me;
   const conversationId = mine ? bareOf(sealed.attr('to') ?? me) : sender;
+  const domain = me.slice(me.indexOf('@') + 1);
   const base: FactBase = {
     origin,
     conversationId,
     serverId: options.archiveId ?? ownStanzaId(sealed, me),
-    stampedAt: options.stampedAt ?? delayOf(sealed, [me, me.slice(me.indexOf('@') + 1)]),
+    stampedAt: options.stampedAt ?? delayOf(sealed, [me, domain]),
   };
   const type = sealed.attr('type') ?? 'normal';
-  // Only people: rooms and services without a local part have no conversation here.
+  if (conversationId === domain) return factsOfServer(sealed, base, mine, options);
+  // Only people, and the own server: rooms and other services have no conversation here.
   if (type === 'groupchat' || type === 'headline' || !conversationId.includes('@')) return [{ ...base, kind: 'nothing' }];
   if (type === 'error') {
     const wireId = sealed.attr('id');
@@ -155,6 +160,38 @@ export function factsOf(sealed: Element, options: FactOptions): Fact[] {
   }
   if (facts.length === 0) facts.push({ ...base, kind: 'nothing' });
   return facts;
+}
+
+/**
+ * What the own server says: texts that are only read (a new device, XEP-0133 §4.23–4.25, also as headlines), and how far another own
+ * device has read them. Nothing that is sent to it is kept, and it changes nothing.
+ */
+function factsOfServer(sealed: Element, base: FactBase, mine: boolean, { cipher }: FactOptions): Fact[] {
+  const type = sealed.attr('type');
+  if (type !== 'error' && type !== 'groupchat') {
+    const { content, wireId, originId, displayedId, change } = decodeMessage(cipher.open(sealed));
+    if (mine && displayedId !== undefined) return [{ ...base, kind: 'displayed', by: 'me', wireId: displayedId }];
+    if (!mine && content !== undefined && change === undefined) {
+      const subject = sealed.childText('subject', NS.client)?.trim().slice(0, MAX_SUBJECT_LENGTH) ?? '';
+      const shown = { body: subject === '' ? content.body : `${subject}\n${content.body}`, attachments: content.attachments };
+      const { conversationId } = base;
+      return [
+        {
+          ...base,
+          kind: 'message',
+          senderId: conversationId,
+          mine,
+          from: conversationId,
+          content: shown,
+          retracted: false,
+          wireId,
+          originId,
+          receiptWanted: false,
+        },
+      ];
+    }
+  }
+  return [{ ...base, kind: 'nothing' }];
 }
 
 /**

@@ -87,7 +87,12 @@ export class ContactBook implements Contacts {
 
   nameOf(id: string): string {
     const name = this.#roster.get(id)?.name;
-    return name === undefined || name === '' ? id.slice(0, Math.max(id.indexOf('@'), 1)) : name;
+    if (name !== undefined && name !== '') return name;
+    return id.includes('@') ? id.slice(0, Math.max(id.indexOf('@'), 1)) : id;
+  }
+
+  isServer(id: string): boolean {
+    return id !== '' && id === this.#context.domain;
   }
 
   get(id: string): Contact | undefined {

@@ -93,7 +93,7 @@ export interface ConversationRecord {
   /** Marked as unread by hand, on this device. */
   readonly markedUnread?: boolean;
   /** What the owner wants to be notified of (XEP-0492), as the list said; left out: everything. */
-  readonly notify?: 'mentions' | 'nothing' | undefined;
+  readonly notify?: 'all' | 'mentions' | 'nothing' | undefined;
   /** `order` of the newest message that mentions the account. */
   readonly mentionOrder?: number;
   /** Set for group chats. */
