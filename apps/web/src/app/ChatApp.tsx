@@ -7,7 +7,7 @@ import { useAvatars } from './avatars.ts';
 import { Conversation } from './chat/Conversation.tsx';
 import { summaryOf } from './chat/Message.tsx';
 import { ChatList } from './list/ChatList.tsx';
-import { isMuted } from './list/ChatMenu.tsx';
+import { isMuted, isNotifiedOf } from './list/ChatMenu.tsx';
 import { ConnectionStrip } from './list/ConnectionStrip.tsx';
 import { plainName } from './names.ts';
 import { notifyOf, showUnread } from './notify.ts';
@@ -18,6 +18,7 @@ import { Devices } from './panels/Devices.tsx';
 import { GroupInfo } from './panels/GroupInfo.tsx';
 import { NewChat } from './panels/NewChat.tsx';
 import { NewGroup } from './panels/NewGroup.tsx';
+import { ServerPanel } from './panels/ServerPanel.tsx';
 import { Settings } from './panels/Settings.tsx';
 import { SignInWays } from './panels/SignInWays.tsx';
 import { useIntroductions, useOwnName } from './profile.ts';
@@ -42,9 +43,8 @@ function useAttention(): number {
       chat.on('message.new', ({ message, live }) => {
         if (!live || message.mine) return;
         const conversation = chat.conversation(message.conversationId).snapshot();
-        const { name, blocked, archived, type, notify } = conversation;
-        if (blocked || archived || isMuted(conversation) || message.notice !== undefined) return;
-        if (notify === 'nothing' || (notify === 'mentions' && !message.mentionsMe)) return;
+        const { name, type } = conversation;
+        if (message.notice !== undefined || !isNotifiedOf(conversation, message)) return;
         const sender = chat.contacts.get(message.senderId)?.name ?? message.senderName ?? plainName(message.senderId);
         const text = summaryOf(message);
         void notifyOf(
@@ -243,7 +243,6 @@ function Shell({ signOut }: { readonly signOut: () => Promise<void> }): ReactEle
 /** The right drawer: about the person or the group of the open chat. */
 function Drawer({ route, id }: { readonly route: Route; readonly id: string }): ReactElement {
   const { type, name } = useConversation(id).state;
-  const group = type === 'group';
   if (route.find === true)
     return (
       <aside className="pane drawer" aria-label="Search messages">
@@ -251,8 +250,10 @@ function Drawer({ route, id }: { readonly route: Route; readonly id: string }): 
       </aside>
     );
   return (
-    <aside className="pane drawer" aria-label={group ? 'Group info' : 'Contact info'}>
-      {group ? <GroupInfo route={route} id={id} /> : <ContactInfo route={route} id={id} />}
+    <aside className="pane drawer" aria-label={{ direct: 'Contact info', group: 'Group info', server: 'Server info' }[type]}>
+      {type === 'group' && <GroupInfo route={route} id={id} />}
+      {type === 'direct' && <ContactInfo route={route} id={id} />}
+      {type === 'server' && <ServerPanel route={route} id={id} />}
     </aside>
   );
 }

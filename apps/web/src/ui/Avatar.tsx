@@ -30,16 +30,21 @@ export function Avatar({
   name,
   size = 'm',
   group = false,
+  server = false,
 }: {
   readonly address: string;
   readonly name: string;
   readonly size?: 's' | 'm' | 'l' | 'xl';
   readonly group?: boolean;
+  /** It stands for the own server. */
+  readonly server?: boolean;
 }): ReactElement {
   const picture = usePicture(address);
   return (
     <span className="avatar" data-size={size} data-colour={colourOf(address)} aria-hidden="true">
-      {picture !== undefined ? (
+      {server ? (
+        <Icon name="shield" size={GROUP_ICON[size]} />
+      ) : picture !== undefined ? (
         <img src={picture} alt="" draggable={false} />
       ) : group ? (
         <Icon name="group" size={GROUP_ICON[size]} />

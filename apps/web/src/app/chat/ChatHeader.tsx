@@ -41,8 +41,8 @@ function GroupState({ id, people }: { readonly id: string; readonly people: Peop
 
 /** Who this chat is with, and whether they are there or writing; a click tells more. */
 export function ChatHeader({ id, state, people, route }: ChatHeaderProps): ReactElement {
-  const { name, typing, typingIds, group } = state;
-  const about = group === undefined ? 'Contact info' : 'Group info';
+  const { name, typing, typingIds, group, type } = state;
+  const about = { direct: 'Contact info', group: 'Group info', server: 'Server info' }[type];
   return (
     <header>
       <a className="icon-button only-narrow" href={formatRoute({})} aria-label="Back to the chats" title="Back">
@@ -54,19 +54,23 @@ export function ChatHeader({ id, state, people, route }: ChatHeaderProps): React
         aria-expanded={route.info === true}
         onClick={() => go({ ...route, find: false, info: route.info !== true })}
       >
-        <Avatar address={id} name={name} size="s" group={group !== undefined} />
+        <Avatar address={id} name={name} size="s" group={group !== undefined} server={type === 'server'} />
         <span>
           <h1 dir="auto">{name}</h1>
           {typing ? (
             <span className="state typing">
               {group === undefined ? 'typing…' : typingWords(typingIds.map((one) => people.nameOf(one)))}
             </span>
+          ) : type === 'server' ? (
+            <span className="state">Messages of the server</span>
           ) : group === undefined ? (
             <PersonState id={id} />
           ) : (
             <GroupState id={id} people={people} />
           )}
-          <span className="visually-hidden">. {group === undefined ? 'About this contact' : 'About this group'}</span>
+          <span className="visually-hidden">
+            . {{ direct: 'About this contact', group: 'About this group', server: 'About this server' }[type]}
+          </span>
         </span>
       </button>
       <button

@@ -94,7 +94,8 @@ function Banner({ id, name }: { readonly id: string; readonly name: string }): R
 export function Conversation({ id, route }: { readonly id: string; readonly route: Route }): ReactElement {
   const chat = useChat();
   const { conversation, state } = useConversation(id);
-  const { name, unread, typing, typingIds, blocked, group, markedUnread } = state;
+  const { name, unread, typing, typingIds, blocked, group, markedUnread, type } = state;
+  const server = type === 'server';
   const people = usePeople(id, name, group !== undefined);
   const members = useMembers(group === undefined ? undefined : id);
   const others = useMemo(
@@ -121,6 +122,7 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
     conversation,
     people,
     me,
+    readOnly: server,
     reply: (message) => setWriting({ kind: 'reply', message }),
     edit: (message) => setWriting({ kind: 'edit', message }),
   });
@@ -206,8 +208,9 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
       },
       open: (what, message, anchor) => openMenu.current(what, message, anchor),
       jumpTo,
+      readOnly: server,
     }),
-    [conversation, jumpTo],
+    [conversation, jumpTo, server],
   );
 
   const onDrag = (event: DragEvent, step: 1 | -1): void => {
@@ -234,11 +237,11 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
         if (!event.dataTransfer.types.includes('Files')) return;
         event.preventDefault();
         setDragging(0);
-        if (!blocked && !out) addFiles([...event.dataTransfer.files]);
+        if (!blocked && !out && !server) addFiles([...event.dataTransfer.files]);
       }}
     >
       <ChatHeader id={id} state={state} people={people} route={route} />
-      {group === undefined && <Banner id={id} name={name} />}
+      {type === 'direct' && <Banner id={id} name={name} />}
       {ready ? (
         <Timeline
           messages={items}
@@ -265,7 +268,11 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
       <div className="visually-hidden" role="status">
         {announced}
       </div>
-      {out ? (
+      {server ? (
+        <div className="composer">
+          <div className="bar">Only the server writes here.</div>
+        </div>
+      ) : out ? (
         <div className="composer">
           <div className="bar">You are not a member of this group any more.</div>
         </div>
@@ -299,7 +306,7 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
       {stage.length > 0 && (
         <Stage items={stage} name={name} change={setStage} addFiles={addFiles} send={(staged) => void sendFiles(staged)} />
       )}
-      {dragging > 0 && !blocked && !out && (
+      {dragging > 0 && !blocked && !out && !server && (
         <div className="drop-target">
           <Icon name="photo" size={48} />
           Drop photos and files here

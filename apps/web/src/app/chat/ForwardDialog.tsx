@@ -20,7 +20,7 @@ export function ForwardDialog({ message, close }: { readonly message: Message; r
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const all = useMemo(() => {
-    const known = new Map(conversations.filter(({ blocked }) => !blocked).map(({ id, name }) => [id, name]));
+    const known = new Map(conversations.filter(({ blocked, type }) => !blocked && type !== 'server').map(({ id, name }) => [id, name]));
     for (const { id, name, blocked } of contacts) if (!blocked && !known.has(id)) known.set(id, name);
     return [...known].map(([id, name]) => ({ id, name }));
   }, [conversations, contacts]);

@@ -18,6 +18,8 @@ export interface MessageActions {
   readonly openPhoto: (message: Message, attachment: Attachment) => void;
   /** Opens the menu (all that can be done) or the bar of quick reactions, or the list of who reacted. */
   readonly open: (what: 'menu' | 'react' | 'reactions', message: Message, anchor: Anchor) => void;
+  /** Nobody can write here, so there is nothing to react with. */
+  readonly readOnly: boolean;
   /** Shows an earlier message of this chat. */
   readonly jumpTo: (messageId: string) => void;
 }
@@ -189,7 +191,7 @@ function Handles({ message, actions }: { readonly message: Message; readonly act
       >
         <Icon name="down" size={20} />
       </button>
-      {!message.deleted && message.status !== 'failed' && (
+      {!message.deleted && message.status !== 'failed' && !actions.readOnly && (
         <button
           type="button"
           className="react-handle"

@@ -24,6 +24,8 @@ export interface MenuHost {
   readonly people: People;
   /** Names this account, to tell own reactions. */
   readonly me: string;
+  /** Nobody can write here, so nothing can be answered. */
+  readonly readOnly: boolean;
   readonly reply: (message: Message) => void;
   readonly edit: (message: Message) => void;
 }
@@ -63,10 +65,11 @@ export function useMessageMenu(host: MenuHost): { readonly open: MessageActions[
           align={align}
           label="Message menu"
           close={close}
-          before={message.deleted || message.status === 'failed' ? undefined : quick}
+          before={host.readOnly || message.deleted || message.status === 'failed' ? undefined : quick}
           items={itemsFor(message, host, (next) => setOpen({ message, anchor, what: next }))}
         />
       );
+    else if (what === 'react' && host.readOnly) element = null;
     else if (what === 'react') element = <Menu anchor={anchor} align={align} above label="React" close={close} items={[]} before={quick} />;
     else if (what === 'picker')
       element = <EmojiPicker anchor={anchor} align={align} choose={(emoji) => react(message, emoji)} close={close} />;
@@ -85,7 +88,7 @@ function itemsFor(message: Message, host: MenuHost, open: (what: 'delete' | 'for
     // In a group, others know a message by the id that the group gave it.
     const sent = message.status !== 'failed' && (!host.people.group || message.serverId !== undefined);
     if (message.mine && sent) items.push({ label: 'Message info', icon: 'info', run: () => open('info') });
-    if (sent) items.push({ label: 'Reply', icon: 'reply', run: () => host.reply(message) });
+    if (sent && !host.readOnly) items.push({ label: 'Reply', icon: 'reply', run: () => host.reply(message) });
     if (message.body !== '')
       items.push({
         label: 'Copy',

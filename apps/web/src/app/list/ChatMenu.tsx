@@ -1,9 +1,10 @@
-import type { ConversationSnapshot } from '@parley/sdk';
+import type { ConversationSnapshot, Message } from '@parley/sdk';
 import { useChat } from '@parley/sdk-react';
 import { type ReactNode, useState } from 'react';
 import { type Anchor, Menu, type MenuItem } from '../../ui/Menu.tsx';
 import { Sheet } from '../../ui/Sheet.tsx';
 import { attempt, toast } from '../toasts.tsx';
+import { NotifyDialog } from './NotifyDialog.tsx';
 
 /** Muted for ever, as the SDK says it. */
 const FOREVER = Number.MAX_SAFE_INTEGER;
@@ -15,6 +16,12 @@ const MUTES: readonly (readonly [string, number])[] = [
 
 /** Whether a chat is silent right now. */
 export const isMuted = ({ mutedUntil }: Pick<ConversationSnapshot, 'mutedUntil'>): boolean => mutedUntil > Date.now();
+
+/** Whether a new message is told of: a muted group still tells of mentions when that is what was chosen. */
+export function isNotifiedOf(state: ConversationSnapshot, { mentionsMe }: Pick<Message, 'mentionsMe'>): boolean {
+  if (state.blocked || state.archived || state.notify === 'nothing') return false;
+  return state.notify === 'mentions' ? mentionsMe : !isMuted(state);
+}
 
 /** Whether a chat shows as unread. */
 export const isUnread = ({ unread, markedUnread }: Pick<ConversationSnapshot, 'unread' | 'markedUnread'>): boolean =>
@@ -56,16 +63,17 @@ export function MuteDialog({ id, name, close }: { readonly id: string; readonly 
   );
 }
 
-/** The menu of a chat in the list: pin, mute, archive, mark unread. */
+/** The menu of a chat in the list: pin, mute, what notifies, archive, mark unread. */
 export function useChatMenu(): { readonly open: (id: string, anchor: Anchor) => void; readonly element: ReactNode } {
   const chat = useChat();
-  const [open, setOpen] = useState<{ readonly id: string; readonly anchor: Anchor; readonly what: 'menu' | 'mute' }>();
+  const [open, setOpen] = useState<{ readonly id: string; readonly anchor: Anchor; readonly what: 'menu' | 'mute' | 'notify' }>();
   const close = (): void => setOpen(undefined);
   let element: ReactNode = null;
   if (open !== undefined) {
     const conversation = chat.conversation(open.id);
     const state = conversation.snapshot();
-    const { pinned, archived, name } = state;
+    const { pinned, archived, name, group } = state;
+    const member = group !== undefined && group.role !== 'none' && group.role !== 'outcast';
     const muted = isMuted(state);
     const unread = isUnread(state);
     const items: MenuItem[] = [
@@ -80,6 +88,7 @@ export function useChatMenu(): { readonly open: (id: string, anchor: Anchor) => 
       muted
         ? { label: 'Unmute', icon: 'bell', run: () => void attempt(conversation.change({ mutedUntil: 0 })) }
         : { label: 'Mute notifications', icon: 'bellOff', run: () => setOpen({ ...open, what: 'mute' }) },
+      ...(member ? [{ label: 'What notifies', icon: 'at', run: () => setOpen({ ...open, what: 'notify' }) } as const] : []),
       ...(archived
         ? []
         : [
@@ -96,6 +105,8 @@ export function useChatMenu(): { readonly open: (id: string, anchor: Anchor) => 
     element =
       open.what === 'menu' ? (
         <Menu anchor={open.anchor} align="end" label={`Chat menu: ${name}`} close={close} items={items} />
+      ) : open.what === 'notify' ? (
+        <NotifyDialog id={open.id} close={close} />
       ) : (
         <MuteDialog id={open.id} name={name} close={close} />
       );

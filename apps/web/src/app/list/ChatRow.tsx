@@ -57,7 +57,7 @@ function Snippet({ conversation, draft }: { readonly conversation: ConversationS
 
 /** One chat in the list. */
 export const ChatRow = memo(function ChatRow({ conversation, open, tabStop, today, openMenu }: ChatRowProps): ReactElement {
-  const { id, name, type, unread, mentioned, markedUnread, lastMessage, pinned } = conversation;
+  const { id, name, type, unread, mentioned, markedUnread, lastMessage, pinned, notify } = conversation;
   usePreferences();
   const stored = useDraft(id);
   const muted = isMuted(conversation);
@@ -86,7 +86,7 @@ export const ChatRow = memo(function ChatRow({ conversation, open, tabStop, toda
         }}
         {...longPress}
       >
-        <Avatar address={id} name={name} group={type === 'group'} />
+        <Avatar address={id} name={name} group={type === 'group'} server={type === 'server'} />
         <span className="lines">
           <span className="line">
             <bdi className="name">{name}</bdi>
@@ -94,7 +94,7 @@ export const ChatRow = memo(function ChatRow({ conversation, open, tabStop, toda
           </span>
           <span className="line">
             <Snippet conversation={conversation} draft={draft} />
-            {muted && <Mark icon="bellOff" words="muted" />}
+            {muted ? <Mark icon="bellOff" words="muted" /> : notify === 'nothing' && <Mark icon="bellOff" words="notifies of nothing" />}
             {pinned && <Mark icon="pin" words="pinned" />}
             {mentioned && (
               <span className="pill at">

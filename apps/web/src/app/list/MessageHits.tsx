@@ -76,7 +76,7 @@ export function MessageHit({
   const text = lineOf(message, people, summaryOf(message));
   return (
     <a className="row hit" href={formatRoute({ chat: message.conversationId, at: message.id })} data-roving="" onClick={go}>
-      {named && <Avatar address={message.conversationId} name={name} group={type === 'group'} />}
+      {named && <Avatar address={message.conversationId} name={name} group={type === 'group'} server={type === 'server'} />}
       <span className="lines">
         <span className="line">
           <bdi className="name">{named ? name : message.mine ? 'You' : people.nameOf(message.senderId, message.senderName)}</bdi>

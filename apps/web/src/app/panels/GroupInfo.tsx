@@ -8,6 +8,7 @@ import { Icon } from '../../ui/Icon.tsx';
 import { type Anchor, Menu, type MenuItem } from '../../ui/Menu.tsx';
 import { Sheet } from '../../ui/Sheet.tsx';
 import { isMuted, MuteDialog } from '../list/ChatMenu.tsx';
+import { NotifyDialog, notifyWords } from '../list/NotifyDialog.tsx';
 import { usePeople } from '../names.ts';
 import { go, type Route } from '../route.ts';
 import { attempt } from '../toasts.tsx';
@@ -26,7 +27,7 @@ export function GroupInfo({ route, id }: { readonly route: Route; readonly id: s
   const { name, group } = state;
   const people = usePeople(id, name, true);
   const members = useMembers(id);
-  const [asking, setAsking] = useState<'leave' | 'mute' | 'add' | 'name' | 'description'>();
+  const [asking, setAsking] = useState<'leave' | 'mute' | 'notify' | 'add' | 'name' | 'description'>();
   const actions = conversation.group;
   if (group === undefined || actions === undefined) return null;
   const manages = group.role === 'owner' || group.role === 'admin';
@@ -81,6 +82,15 @@ export function GroupInfo({ route, id }: { readonly route: Route; readonly id: s
             <Icon name={muted ? 'bell' : 'bellOff'} />
             <span>{muted ? 'Unmute notifications' : 'Mute notifications'}</span>
           </button>
+          {inside && (
+            <button type="button" className="menu-row" onClick={() => setAsking('notify')}>
+              <Icon name="at" />
+              <span>
+                What notifies
+                <span className="sub">{notifyWords(state.notify)}</span>
+              </span>
+            </button>
+          )}
           {inside && <TimerRow conversation={conversation} timer={state.timer} />}
         </div>
         <div className="section flush">
@@ -103,6 +113,7 @@ export function GroupInfo({ route, id }: { readonly route: Route; readonly id: s
         )}
       </div>
       {asking === 'mute' && <MuteDialog id={id} name={name} close={close} />}
+      {asking === 'notify' && <NotifyDialog id={id} close={close} />}
       {asking === 'leave' && (
         <Confirm
           title={`Leave ${name}?`}
