@@ -20,7 +20,7 @@ import { GroupBook } from './groups/groups.ts';
 import { plainText } from './messages/pipeline.ts';
 import { Cell, callSafely, Emitter } from './observable.ts';
 import { AvatarBook } from './people/avatars.ts';
-import { ContactBook, parseUser } from './people/contacts.ts';
+import { ContactBook, parseChat, parseUser } from './people/contacts.ts';
 import { DeviceList, leaveDevice } from './people/devices.ts';
 import { PresenceBook } from './people/presence.ts';
 import { PushRegistration } from './people/push.ts';
@@ -446,8 +446,7 @@ export class Client implements ChatClientApi {
   // ---- conversations -------------------------------------------------------------------------------------------------
 
   conversation(user: string): Conversation {
-    const { domain } = this.#context;
-    const id = user === domain && domain !== '' ? domain : parseUser(user, domain);
+    const id = parseChat(user, this.#context.domain);
     let ref = this.#refs.get(id);
     if (ref === undefined) {
       ref = new ConversationRef(this.#registry.state(id), {

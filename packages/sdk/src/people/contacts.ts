@@ -364,6 +364,11 @@ export function parseUser(user: string, domain: string): string {
   return address.bare;
 }
 
+/** The same, or the own domain: what the server says. */
+export function parseChat(user: string, domain: string): string {
+  return user === domain && domain !== '' ? domain : parseUser(user, domain);
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
