@@ -39,11 +39,24 @@ export class HourlyLimit {
     return this.#buckets.size;
   }
 
-  /** Milliseconds until the next try is allowed; takes none. */
-  wait(address: string, now: number): number {
+  /** Milliseconds until the next try is allowed; takes none. `reserve`: so many are for others, from 0 to `perHour` - 1. */
+  wait(address: string, now: number, reserve = 0): number {
     if (this.perHour === 0) return 0;
+    const least = 1 + reserve;
     const left = this.#left(address, now);
-    return left < 1 ? Math.ceil(((1 - left) * HOUR_MS) / this.perHour) : 0;
+    return left < least ? Math.ceil(((least - left) * HOUR_MS) / this.perHour) : 0;
+  }
+
+  /** How many are left, fractions included; Infinity without a limit. */
+  left(address: string, now: number): number {
+    return this.perHour === 0 ? Number.POSITIVE_INFINITY : this.#left(address, now);
+  }
+
+  /** How many of those remembered have none left. */
+  exhausted(now: number): number {
+    let count = 0;
+    for (const address of this.#buckets.keys()) if (this.wait(address, now) > 0) count++;
+    return count;
   }
 
   #left(address: string, now: number): number {
