@@ -39,7 +39,7 @@ async function prove(client: ChatClient, to: string): Promise<CodeProof> {
 test('sign-up by mail, a reload without a network step for the person, and another device of the same person', async () => {
   const store = memoryStore();
   let phone = newClient(store);
-  assert.deepEqual(await phone.codes.offered(), { kinds: ['email'], signUp: true });
+  assert.deepEqual(await phone.codes.offered(), { kinds: ['email'], signUp: true, phoneCountry: '' });
   const proof = await prove(phone, 'ann@mail.example');
   assert.equal(proof.userId, undefined);
   assert.equal((await phone.codes.signUp(proof, 'ann')).id, 'ann@localhost');
@@ -135,6 +135,6 @@ test('what cannot be: no address, a server without HTTP', async () => {
   );
   const tcp = ChatClient.create({ server: `xmpp://127.0.0.1:${server.ports.xmpp}`, domain: server.domain, store: memoryStore() });
   clients.push(tcp);
-  assert.deepEqual(await tcp.codes.offered(), { kinds: [], signUp: false });
+  assert.deepEqual(await tcp.codes.offered(), { kinds: [], signUp: false, phoneCountry: '' });
   await assert.rejects(tcp.codes.send('email', 'a@mail.example'), (error) => error instanceof ChatError && error.code === 'not-supported');
 });

@@ -8,6 +8,7 @@ import { type Admin, componentSecretOf, openAdmin } from './admin.ts';
 import { doctor } from './doctor/doctor.ts';
 import { CommandError, isForPeople } from './errors.ts';
 import { addKeys } from './keys.ts';
+import { addLimits } from './limits.ts';
 import { addNotices } from './notices.ts';
 import { dateTime, duration, json, printable, table } from './output.ts';
 import { newPassword } from './password.ts';
@@ -199,6 +200,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     );
 
   addReports(program, withAdmin);
+  addLimits(program, withAdmin);
   addKeys(program, terminal.cwd, withAdmin);
   addNotices(program, withAdmin);
 

@@ -2,6 +2,7 @@
 import { AccountError, ConfigError, type Session } from '@parley/core';
 import { serverNotices } from '@parley/features/administration/service';
 import { AppKeyError, type AppKeys, appKeys } from '@parley/features/app-keys/service';
+import { identities } from '@parley/features/identity/service';
 import { reports as reportList } from '@parley/features/reports/service';
 import { type AdminActions, AdminError, type AdminKey, type AdminUser } from '@parley/http';
 import { Jid, StanzaError } from '@parley/protocol';
@@ -172,6 +173,17 @@ export function adminActions(engine: Engine, running: RunningAdmin | undefined):
           available: session.available,
           address: session.stream?.connection.remoteAddress ?? '',
         }));
+    },
+    async limits() {
+      const services = hosts.flatMap(({ domain: at, features }) => {
+        const service = features.service(identities);
+        return service === undefined ? [] : [{ at, service }];
+      });
+      return {
+        limits: services.flatMap(({ at, service }) => service.limits().map((one) => ({ domain: at, ...one }))),
+        ways: engine.smsWays(),
+        smsAlarm: services.some(({ service }) => service.smsAlarm),
+      };
     },
     async reload() {
       if (running === undefined) throw new AdminError('bad-request', 'The server is stopped; it reads its settings when it starts.');

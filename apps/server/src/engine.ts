@@ -3,8 +3,10 @@ import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { accountRemoved, ConfigError, Core, type CoreState, FeatureSet, type Log, searchableText, Together } from '@parley/core';
 import type { CodeSender, OpenWebPush } from '@parley/features';
+import type { SenderWay } from '@parley/features/identity/service';
 import type { Files } from '@parley/features/upload';
 import {
+  asciiHost,
   codeMail,
   type Mailer,
   Media,
@@ -14,6 +16,7 @@ import {
   openWebPush,
   type Provider,
   readProviders,
+  smsRelay,
 } from '@parley/http';
 import { type Storage, StorageError } from '@parley/storage';
 import { openFileBlobs } from '@parley/storage/files';
@@ -25,6 +28,7 @@ import { type DataFolder, folderKey } from './data-folder.ts';
 import { serverFeatures } from './features.ts';
 import { nodeClock } from './ports/clock.ts';
 import { nodeCrypto, nodeRandom } from './ports/crypto.ts';
+import { openSmsProviders } from './sms.ts';
 
 /** One domain: its accounts, sessions, rooms, with features of its own. */
 export interface Host {
@@ -41,6 +45,8 @@ export interface Engine {
   readonly hosts: readonly [Host, ...Host[]];
   readonly storage: Storage;
   readonly media: Media;
+  /** How the providers of short messages do. */
+  smsWays(): readonly SenderWay[];
   /** Takes new values of hot settings. */
   reconfigure(next: Config): void;
   /** Unloads the features, makes everything durable, closes the files. */
@@ -93,10 +99,17 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
       onRemoved: (handle) => media.onRemoved(handle),
     };
     const mailer = await openMail(config);
-    const senders: CodeSender[] =
-      mailer === undefined || config.listen.http === undefined
-        ? []
-        : [{ kind: 'email', send: (message) => mailer.send(codeMail(message)) }];
+    const smsProviders = await openSmsProviders(config.phone, log, nodeClock.now);
+    const relay =
+      smsProviders.length === 0
+        ? undefined
+        : smsRelay({ providers: smsProviders, now: nodeClock.now, log, hostOf: (domain) => asciiHost(publicUrl(domain)) });
+    const senders: CodeSender[] = [];
+    // Codes are asked for over HTTP.
+    if (config.listen.http !== undefined) {
+      if (mailer !== undefined) senders.push({ kind: 'email', send: (message) => mailer.send(codeMail(message)) });
+      if (relay !== undefined) senders.push(relay);
+    }
     const providers = openProviders(config.listen.http === undefined ? [] : await readSocial(config), nodeClock.now);
     const open = async (first: DomainConfig, index: number): Promise<Host> => {
       const hostOwner = await storage.hostOwner(first.domain);
@@ -123,6 +136,7 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
       hosts,
       storage,
       media,
+      smsWays: () => relay?.ways?.() ?? [],
       reconfigure(next) {
         config = next;
         for (const { core, features } of hosts) {
@@ -136,6 +150,7 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
         await media.close();
         for (const { features } of [...hosts].reverse()) await features.unload();
         mailer?.close();
+        relay?.close();
         try {
           await storage.close();
         } catch (error) {

@@ -7,3 +7,4 @@ export { componentSecret, type DataFolder, dataFolder, openDataFolder, serverRun
 export { type Engine, openEngine } from './engine.ts';
 export { createLog } from './ports/log.ts';
 export { type RunningServer, startServer } from './server.ts';
+export { openSmsProviders } from './sms.ts';

@@ -8,7 +8,7 @@ import { identities } from '@parley/features/identity/service';
 import { registrar } from '@parley/features/registration/service';
 import { socialSignIn } from '@parley/features/social/service';
 import { PARLEY_VERSION } from '@parley/features/version';
-import { createHttpServer, type HttpServer, listenAdmin, type Metric } from '@parley/http';
+import { createHttpServer, type HttpServer, listenAdmin } from '@parley/http';
 import {
   CertificateError,
   ConnectionGate,
@@ -31,7 +31,8 @@ import { adminActions } from './admin.ts';
 import type { Address, Config } from './config/config.ts';
 import { changes } from './config/reload.ts';
 import { componentSecret, type DataFolder, folderError, openDataFolder, serverRuns } from './data-folder.ts';
-import { type Engine, openEngine, stateOf } from './engine.ts';
+import { type Engine, openEngine } from './engine.ts';
+import { metrics } from './metrics.ts';
 import { nodeClock } from './ports/clock.ts';
 import type { ServerLog } from './ports/log.ts';
 
@@ -297,24 +298,4 @@ async function undoAll(undo: (() => Promise<void> | void)[], log: Log): Promise<
       log.error('stop_failed', { error });
     }
   }
-}
-
-function metrics(engine: Engine, gate: ConnectionGate): Metric[] {
-  const state = stateOf(engine);
-  const gauge = (name: string, about: string, value: number): Metric => ({ name, about, kind: 'gauge', value });
-  const counter = (name: string, about: string, value: number): Metric => ({ name, about, kind: 'counter', value });
-  return [
-    gauge('connections', 'Open XMPP and WebSocket connections.', gate.open),
-    counter('connections_refused_total', 'Connections refused because there were too many.', gate.refused),
-    gauge('sessions', 'Signed-in devices, those that may still resume included.', state.sessions),
-    gauge('sessions_detached', 'Devices whose connection broke and that may still resume.', state.detachedSessions),
-    gauge('commits_pending', 'Messages that wait for their commit.', state.pendingCommits),
-    counter('sign_ins_total', 'Sign-ins and resumptions.', state.signIns),
-    counter('sign_ins_failed_total', 'Sign-ins refused.', state.signInsFailed),
-    counter('messages_total', 'Messages that clients sent.', state.messages),
-    counter('messages_kept_total', 'Messages stored in mailboxes.', state.messagesKept),
-    counter('presences_total', 'Presence stanzas that clients sent.', state.presences),
-    counter('iqs_total', 'Requests that clients sent.', state.iqs),
-    counter('stream_errors_total', 'Streams closed with an error.', state.streamErrors),
-  ];
 }

@@ -6,6 +6,8 @@ export {
   type AdminExport,
   type AdminImport,
   type AdminKey,
+  type AdminLimit,
+  type AdminLimits,
   type AdminNewKey,
   type AdminNotice,
   type AdminQueue,
@@ -24,6 +26,7 @@ export { codeMail } from './mail/code-mail.ts';
 export { type Mailer, type MailOptions, mailServer, openMailer } from './mail/mailer.ts';
 export type { Metric } from './metrics/metrics.ts';
 export { openWebPush, type PushAnswer, type PushMessage, type WebPush, type WebPushOptions } from './push/web-push.ts';
+export * from './sms/index.ts';
 export { openProviders } from './social/providers.ts';
 export { type Provider, readProviders } from './social/settings.ts';
 export { Media, type MediaGrants, type MediaOptions } from './upload/media.ts';

@@ -10,6 +10,7 @@ import { dnsFindings, type Names } from './dns.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { diskFinding, judgeClock, judgeNode, judgeOpenFiles, lastWritten, openFileLimit } from './machine.ts';
 import { directTlsFinding, portFinding } from './ports.ts';
+import { smsFindings } from './sms.ts';
 
 async function folderFinding(path: string): Promise<Finding> {
   try {
@@ -60,5 +61,6 @@ export async function doctor(config: Config, names: Names = new Resolver({ timeo
       ...(await dnsFindings(config, domain.domain, onlyThisMachine(config), names)),
     );
   }
+  findings.push(...(await smsFindings(config)));
   return findings;
 }

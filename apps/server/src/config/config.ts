@@ -5,6 +5,7 @@ import { mailServer } from '@parley/http';
 import { Jid } from '@parley/protocol';
 import { isLoopback, type TransportLimits } from '@parley/transports';
 import { type DomainEntry, featuresOver, over } from './domains.ts';
+import { type PhoneConfig, phoneConfig } from './phone.ts';
 import { ofADomain, SETTINGS } from './settings.ts';
 
 type Group<G extends keyof typeof SETTINGS> = ConfigOf<(typeof SETTINGS)[G]['settings']>;
@@ -42,6 +43,8 @@ export interface Config {
   /** Undefined: no mail is sent. `ca` is an absolute path or ''. */
   readonly social: Group<'social'>;
   readonly email: (Group<'email'> & { readonly from: string }) | undefined;
+  /** Undefined: no short messages are sent. */
+  readonly phone: PhoneConfig | undefined;
   readonly http: { readonly publicUrl: string; readonly trustProxy: boolean; readonly allowedOrigins: readonly string[] };
   readonly media: Group<'media'>;
   readonly log: Group<'log'>;
@@ -141,6 +144,10 @@ function oneDomain(raw: ReadonlyMap<string, unknown>, features: Readonly<Record<
   if (email.server === '' && (email.user !== '' || email.password !== '' || email.from !== '' || email.ca !== ''))
     throw new ConfigError('email.user, email.password, email.from and email.ca are used only with email.server, which is empty.');
   const social = group('social');
+  const phone = group('phone');
+  const twilio = group('phone.twilio');
+  const smpp = group('phone.smpp');
+  const webhook = group('phone.webhook');
   const history = group('history');
   const http = group('http');
   const limits = group('limits');
@@ -163,6 +170,7 @@ function oneDomain(raw: ReadonlyMap<string, unknown>, features: Readonly<Record<
   if (publicUrl !== '' && !/^https?:\/\/[^/?#\s]+$/.test(publicUrl))
     throw new ConfigError(`http.publicUrl must be a web address without a path, such as https://chat.example, not "${http.publicUrl}".`);
   const allLoopback = Object.values(listen).every((address) => address === undefined || isLoopback(address.host));
+  const onlyHere = allLoopback && !http.trustProxy && (publicUrl === '' || isLoopback(new URL(publicUrl).hostname.replace(/^\[|\]$/g, '')));
   const open = raw.has('registration.open') ? registration.open : allLoopback;
   values.set('registration.open', open);
   const media = group('media');
@@ -217,6 +225,7 @@ function oneDomain(raw: ReadonlyMap<string, unknown>, features: Readonly<Record<
         ? undefined
         : { ...email, from: email.from === '' ? `parley@${jid.domain}` : email.from, ca: path(folder, email.ca) },
     social: { providers: path(folder, social.providers) },
+    phone: phoneConfig({ phone, twilio, smpp: { ...smpp, ca: path(folder, smpp.ca) }, webhook, onlyHere }),
     http: { publicUrl, trustProxy: http.trustProxy, allowedOrigins: http.allowedOrigins.split(/\s+/).filter((one) => one !== '') },
     media,
     search: history.search && history.keep !== 'until-delivered',

@@ -135,7 +135,7 @@ export async function readConfig(
   const raw = file === undefined ? new Map<string, unknown>() : await readFileSettings(file);
   // Paths are made absolute here, because each source has its own starting folder.
   const anchor = (settings: Map<string, unknown>): void => {
-    for (const key of file === undefined ? [] : ['dataDir', 'tls.cert', 'tls.key', 'email.ca', 'social.providers']) {
+    for (const key of file === undefined ? [] : ['dataDir', 'tls.cert', 'tls.key', 'email.ca', 'phone.smpp.ca', 'social.providers']) {
       const value = settings.get(key);
       if (typeof value === 'string' && value !== '') settings.set(key, resolve(dirname(file as string), value));
     }

@@ -1,5 +1,6 @@
 /** Every setting of the server: name, type, default, bounds, unit and one sentence. The reference and the checks are made of this table. */
 import type { Option, Options } from '@parley/core';
+import { PHONE_SETTINGS } from './phone-settings.ts';
 
 /** A group `name.*`; the group '' holds the settings without a dot. */
 export interface SettingGroup {
@@ -168,6 +169,7 @@ export const SETTINGS = {
       },
     },
   },
+  ...PHONE_SETTINGS,
   history: {
     about: 'How long messages are kept.',
     settings: {

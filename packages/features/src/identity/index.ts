@@ -9,6 +9,10 @@ import { type Element, el, utf8Encode } from '@parley/xml';
 import { administrators } from '../administration/service.ts';
 import { tokens } from '../fast/service.ts';
 import { ResendWaits, Tries } from './counts.ts';
+import { Acquaintance, withNetwork } from './known.ts';
+import { CodeLimits, type CodeRates, CountedLimit, type Wish } from './limits.ts';
+import { OPTIONS, readCountries } from './options.ts';
+import { rangeOf, readPhone } from './phone.ts';
 import {
   type Challenge,
   cleanCode,
@@ -23,7 +27,7 @@ import {
   joinToken,
   KINDS,
   LONGEST_TOKEN,
-  normalise,
+  normaliseEmail,
   type Proof,
   tokenParts,
 } from './rules.ts';
@@ -32,6 +36,8 @@ import { type CodeSender, type DeviceSignIn, type Identities, IdentityError, ide
 export { type CodeSender, type Identities, IdentityError, identities } from './service.ts';
 
 const NONCE_BYTES = 16;
+/** No account has this id. */
+const NOBODY = -1;
 /** A proof is used at once by a program; the name of a new account is typed by a person. */
 const PROOF_MS = 15 * 60_000;
 const MOST_IDENTIFIERS = 10;
@@ -50,6 +56,8 @@ interface IdentifierRow {
   /** ms since 1970. */
   readonly provedAt: number;
   readonly label?: string;
+  /** Keyed hashes of the address groups from which it was proved, newest first. */
+  readonly networks?: readonly string[];
 }
 
 /** The feature over what carries codes to people; nothing is offered without a sender, unless identifiers are proved in `otherWays`. */
@@ -62,33 +70,8 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
     advertises: offered ? [NS.identity] : [],
     needs: [tokens],
     provides: [identities],
-    options: {
-      signUp: {
-        reload: 'hot',
-        type: 'boolean',
-        default: true,
-        about: 'Whoever proves an e-mail address or a phone number that no account has may make an account.',
-      },
-      codeDigits: { reload: 'hot', type: 'integer', default: 6, min: 5, max: 8, about: 'Length of a code.' },
-      codeLife: { reload: 'hot', type: 'duration', default: '10m', min: '1m', max: '60m', about: 'How long a code is good.' },
-      codeTries: { reload: 'hot', type: 'integer', default: 5, min: 1, max: 10, about: 'How often one code may be tried.' },
-      perIdentifierPerHour: {
-        reload: 'hot',
-        type: 'integer',
-        default: 8,
-        min: 1,
-        max: 1000,
-        about: 'Codes sent to one e-mail address or phone number in an hour.',
-      },
-      perAddressPerHour: {
-        reload: 'hot',
-        type: 'integer',
-        default: 30,
-        min: 0,
-        max: 1_000_000,
-        about: 'Codes asked for, and codes tried, from one address in an hour, each; 0 is no limit.',
-      },
-    },
+    options: OPTIONS,
+    check: (_host, config) => void readCountries(config),
     setup(ctx) {
       if (!offered) return;
       const { config, crypto, clock, host } = ctx;
@@ -98,13 +81,18 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
       const waits = new ResendWaits();
       const signKey = ctx.secret('token');
       const codeKey = ctx.secret('code');
-      const perIdentifier = new HourlyLimit(config.perIdentifierPerHour);
-      const sends = new HourlyLimit(config.perAddressPerHour);
-      const checks = new HourlyLimit(config.perAddressPerHour);
+      const acquaintance = new Acquaintance(crypto, ctx.secret('known'));
+      const rates = (): CodeRates => config;
+      const limits = new CodeLimits(rates(), (state, budget, key, perHour) => {
+        if (state === 'near') ctx.log.warn('sms_budget_near', { budget, of: key, perHour });
+        else ctx.log.error('sms_budget_used_up', { budget, of: key, perHour });
+      });
+      const checks = new CountedLimit('check.address', 'Codes tried from one address.', config.perAddressPerHour);
+      let countries = readCountries(config);
       ctx.onReload(() => {
-        perIdentifier.perHour = config.perIdentifierPerHour;
-        sends.perHour = config.perAddressPerHour;
+        limits.set(rates());
         checks.perHour = config.perAddressPerHour;
+        countries = readCountries(config);
       });
       /** By account. */
       const grants = new HourlyLimit(GRANTS_PER_HOUR);
@@ -113,7 +101,14 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
 
       const tooMany = (waitMs: number): IdentityError =>
         new IdentityError('too-many', `Too many codes. Try again in ${Math.ceil(waitMs / 60_000)} minutes.`, { retryAfterMs: waitMs });
-      const rowOf = ({ label }: Proof): IdentifierRow => ({ provedAt: clock.now(), ...(label === undefined ? {} : { label }) });
+      const rowOf = ({ label, network }: Proof, before: IdentifierRow | undefined): IdentifierRow => {
+        const networks = network === undefined ? before?.networks : withNetwork(before?.networks ?? [], network);
+        return {
+          provedAt: before?.provedAt ?? clock.now(),
+          ...(label === undefined ? {} : { label }),
+          ...(networks === undefined ? {} : { networks }),
+        };
+      };
       const keyOf = ({ kind, value }: Identifier): string => `${kind}:${value}`;
       const sign = async (body: Uint8Array): Promise<string> => joinToken(body, await crypto.hmac('SHA-256', await signKey, body));
       /** What this server has signed, or undefined. */
@@ -124,11 +119,11 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
         return crypto.timingSafeEqual(mac, parts.mac) ? parts.body : undefined;
       };
       const expired = (): IdentityError => new IdentityError('expired', 'This code is no longer good. Ask for a new one.');
-      const challengeIn = async (token: string): Promise<{ challenge: Challenge; body: Uint8Array }> => {
+      const challengeIn = async (token: string): Promise<Challenge> => {
         const body = await opened(token);
         const challenge = body === undefined ? undefined : decodeChallenge(body);
-        if (body === undefined || challenge === undefined || challenge.expiresAt <= clock.now()) throw expired();
-        return { challenge, body };
+        if (challenge === undefined || challenge.expiresAt <= clock.now()) throw expired();
+        return challenge;
       };
       const proofIn = async (token: string): Promise<Proof> => {
         const body = await opened(token);
@@ -144,6 +139,16 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           if (account !== undefined && account.domain === host) return account;
         }
         return undefined;
+      };
+      /** The device or network that has proved this identifier before. Looks at as much where nobody has it. */
+      const knownFor = async (identifier: Identifier, group: string, tokens: readonly string[]): Promise<Wish['known']> => {
+        const key = keyOf(identifier);
+        const device = await acquaintance.deviceOf(key, tokens);
+        const network = await acquaintance.network(group);
+        const account = (await accountOf(identifier)) ?? (await ctx.accounts.byId(NOBODY));
+        const row = await table.get(account?.id ?? NOBODY, key);
+        if (device !== undefined) return { by: 'device', id: device };
+        return row?.networks?.includes(network) === true ? { by: 'network', id: network } : undefined;
       };
       const durable = (): Promise<void> => new Promise((resolve, reject) => ctx.afterCommit(resolve, reject));
       const signedIn = async (account: AccountRecord, device: string, mechanism: string): Promise<DeviceSignIn> => {
@@ -170,54 +175,70 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
         get signUp() {
           return config.signUp;
         },
-        async sendCode({ kind, to, device, remoteAddress }) {
+        get country() {
+          return config.country;
+        },
+        limits: () => [...limits.states(clock.now()), checks.state(clock.now())],
+        get smsAlarm() {
+          return limits.alarmed(clock.now());
+        },
+        async sendCode({ kind, to, device, remoteAddress, known: tokens = [] }) {
           const sender = senders.find((one) => one.kind === kind);
           if (sender === undefined) throw new IdentityError('off', `This server does not send codes to a ${WORDS[kind]}.`);
-          const value = normalise(kind, to);
+          const phone = kind === 'phone' ? readPhone(to, config.country) : undefined;
+          const value = kind === 'phone' ? phone?.value : normaliseEmail(to);
           if (value === undefined) throw new IdentityError('bad-identifier', `This is not a whole ${WORDS[kind]}.`);
           if (!isDeviceId(device)) throw new IdentityError('bad-device', 'This app did not say which device it is on.');
-          const now = clock.now();
+          if (phone !== undefined && (countries.denied.has(phone.country) || countries.allowed?.has(phone.country) === false))
+            throw new IdentityError('country-refused', 'This server sends no codes to phone numbers of this country.');
           const group = addressGroup(remoteAddress);
-          const key = keyOf({ kind, value });
-          // The cheapest bound first; each counts only what all before it let through.
-          const early = waits.left(`${key} ${group}`, now);
+          const identifier = { kind, value };
+          const key = keyOf(identifier);
+          const known = await knownFor(identifier, group, tokens);
+          const now = clock.now();
+          const sms = phone === undefined ? undefined : { country: phone.country, range: rangeOf(phone.value) };
+          const waiter = `${key} ${known?.by === 'device' ? known.id : group}`;
+          const early = waits.left(waiter, now);
           if (early > 0)
             throw new IdentityError('too-many', `A code was sent just now. Ask again in ${Math.ceil(early / 1000)} seconds.`, {
               retryAfterMs: early,
             });
-          const waitMs = sends.take(group, now) || perIdentifier.take(key, now);
+          const waitMs = limits.take({ identifier: key, network: group, known, sms }, now);
           if (waitMs > 0) throw tooMany(waitMs);
-          const resendAt = now + waits.sent(`${key} ${group}`, now);
-          const challenge: Challenge = {
-            kind,
-            value,
-            device,
-            nonce: base64UrlEncode(ctx.random.bytes(NONCE_BYTES)),
-            expiresAt: now + config.codeLife,
-          };
-          const body = encodeChallenge(challenge);
+          const resendAt = now + waits.sent(waiter, now);
+          const nonce = base64UrlEncode(ctx.random.bytes(NONCE_BYTES));
+          const challenge: Challenge = { kind, value, device, nonce, expiresAt: now + config.codeLife, via: '' };
           const digits = config.codeDigits;
-          const code = codeOf(await crypto.hmac('SHA-256', await codeKey, body), digits);
-          const token = await sign(body);
+          const code = codeOf(await crypto.hmac('SHA-256', await codeKey, encodeChallenge(challenge)), digits);
+          let went: Awaited<ReturnType<CodeSender['send']>>;
           try {
-            await sender.send({ to: value, code, domain: host, lifeMs: config.codeLife });
+            went = await sender.send({ to: value, code, domain: host, lifeMs: config.codeLife });
           } catch (error) {
             ctx.log.error('code_not_sent', { kind, error });
             throw new IdentityError('not-sent', 'The code could not be sent. Try again later, or ask the operator of this server.', {
               cause: error,
             });
           }
-          ctx.log.info('code_sent', { kind, address: group });
-          return { challenge: token, digits, expiresAt: challenge.expiresAt, resendAt };
+          const via = went?.via ?? '';
+          ctx.log.info('code_sent', { kind, address: group, ...(via === '' ? undefined : { via }) });
+          const token = await sign(encodeChallenge({ ...challenge, via }));
+          return {
+            challenge: token,
+            digits,
+            expiresAt: challenge.expiresAt,
+            resendAt,
+            value,
+            code: went?.shown === true ? code : undefined,
+          };
         },
         async checkCode({ challenge: token, code, remoteAddress }) {
           const waitMs = checks.take(addressGroup(remoteAddress), clock.now());
           if (waitMs > 0) throw tooMany(waitMs);
-          const { challenge, body } = await challengeIn(token);
+          const challenge = await challengeIn(token);
           const now = clock.now();
           const left = await tries.take(challenge.nonce, config.codeTries, challenge.expiresAt, now);
           if (left < 0) throw expired();
-          const wanted = codeOf(await crypto.hmac('SHA-256', await codeKey, body), config.codeDigits);
+          const wanted = codeOf(await crypto.hmac('SHA-256', await codeKey, encodeChallenge({ ...challenge, via: '' })), config.codeDigits);
           const given = cleanCode(code) ?? '';
           if (given.length !== wanted.length || !crypto.timingSafeEqual(utf8Encode(given), utf8Encode(wanted))) {
             await durable();
@@ -233,10 +254,13 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           // A code is good once.
           tries.spend(challenge.nonce, config.codeTries, challenge.expiresAt);
           await durable();
+          senders.find(({ kind }) => kind === challenge.kind)?.entered?.(challenge.via);
           const identifier = { kind: challenge.kind, value: challenge.value };
-          const proof: Proof = { ...identifier, device: challenge.device, expiresAt: now + PROOF_MS };
+          const network = await acquaintance.network(addressGroup(remoteAddress));
+          const proof: Proof = { ...identifier, device: challenge.device, expiresAt: now + PROOF_MS, network };
+          const known = await acquaintance.token(keyOf(identifier), ctx.random.bytes(NONCE_BYTES));
           const account = await accountOf(identifier);
-          return { proof: await sign(encodeProof(proof)), expiresAt: proof.expiresAt, identifier, account };
+          return { proof: await sign(encodeProof(proof)), expiresAt: proof.expiresAt, identifier, account, known };
         },
         async prove({ kind, value, label, device }) {
           const proof: Proof = { kind, value, label, device, expiresAt: clock.now() + PROOF_MS };
@@ -259,7 +283,7 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
             try {
               // One commit: an account whose identifier was lost would belong to nobody.
               account = await ctx.accounts.createWithKeys(localpart, { scram: {} }, (made) =>
-                table.set(made.id, keyOf(proof), rowOf(proof)),
+                table.set(made.id, keyOf(proof), rowOf(proof, undefined)),
               );
             } catch (error) {
               if (error instanceof AccountError && (error.code === 'conflict' || error.code === 'bad-name'))
@@ -275,6 +299,10 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           const account = await accountOf(proof);
           if (account === undefined || account.disabled)
             throw new IdentityError('no-account', `No account has this ${WORDS[proof.kind]}, or it is disabled.`);
+          const key = keyOf(proof);
+          const row = await table.get(account.id, key);
+          // Commits with the token. Taken away in the meantime: stays away.
+          if (row !== undefined) table.set(account.id, key, rowOf(proof, row));
           const result = await signedIn(account, proof.device, mechanism);
           ctx.log.info('device_signed_in_by_code', { account: account.id, by: proof.kind });
           const name = deviceName.replace(/\p{C}/gu, '').slice(0, DEVICE_NAME_LENGTH);
@@ -322,7 +350,7 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
               throw new IdentityError('conflict', `Another account has this ${WORDS[proof.kind]}. Remove it there first.`);
             if (owner === undefined && (await table.list(account.id)).length >= MOST_IDENTIFIERS)
               throw new IdentityError('too-many', `An account has at most ${MOST_IDENTIFIERS} of them.`);
-            table.set(account.id, keyOf(proof), rowOf(proof));
+            table.set(account.id, keyOf(proof), rowOf(proof, await table.get(account.id, keyOf(proof))));
             await durable();
           });
         } catch (error) {

@@ -25,6 +25,8 @@ export interface Challenge extends Identifier {
   readonly device: string;
   /** Makes each challenge another one. Base64url of 16 bytes. */
   readonly nonce: string;
+  /** What carried the code, such as a provider of short messages; '' where there is one way alone. The code does not depend on it. */
+  readonly via: string;
   /** ms since 1970. */
   readonly expiresAt: number;
 }
@@ -35,6 +37,8 @@ export interface Proof extends Identifier {
   readonly label?: string | undefined;
   readonly device: string;
   readonly expiresAt: number;
+  /** Where the code was typed: a keyed hash of the address group. Undefined when it was proved in another way. */
+  readonly network?: string | undefined;
 }
 
 const LONGEST_EMAIL = 254;
@@ -69,16 +73,6 @@ export function normaliseEmail(text: string): string | undefined {
   return utf8Encode(whole).length > LONGEST_EMAIL ? undefined : whole;
 }
 
-/** A number as E.164 has it, or undefined. Spelling is the business of whoever asks people. */
-export function normalisePhone(text: string): string | undefined {
-  return /^\+[1-9]\d{6,14}$/.test(text) ? text : undefined;
-}
-
-/** The one spelling of an identifier, or undefined when it cannot be one. */
-export function normalise(kind: CodeKind, text: string): string | undefined {
-  return kind === 'email' ? normaliseEmail(text) : normalisePhone(text);
-}
-
 /** `payload.mac`, both base64url; what is signed is returned beside, so that a code can be made of it. */
 export function tokenParts(token: string): { readonly body: Uint8Array; readonly mac: Uint8Array } | undefined {
   if (token.length > LONGEST_TOKEN) return undefined;
@@ -94,28 +88,39 @@ export function joinToken(body: Uint8Array, mac: Uint8Array): string {
 }
 
 /** An array: no two values have the same text. The first word keeps challenges and proofs apart. */
-export function encodeChallenge({ kind, value, device, nonce, expiresAt }: Challenge): Uint8Array {
-  return utf8Encode(JSON.stringify(['challenge', kind, value, device, nonce, expiresAt]));
+export function encodeChallenge({ kind, value, device, nonce, expiresAt, via }: Challenge): Uint8Array {
+  return utf8Encode(JSON.stringify(['challenge', kind, value, device, nonce, expiresAt, via]));
 }
-export function encodeProof({ kind, value, device, expiresAt, label }: Proof): Uint8Array {
-  return utf8Encode(JSON.stringify(['proof', kind, value, device, expiresAt, label ?? null]));
+export function encodeProof({ kind, value, device, expiresAt, label, network }: Proof): Uint8Array {
+  return utf8Encode(JSON.stringify(['proof', kind, value, device, expiresAt, label ?? null, network ?? null]));
 }
 
 /** Reads what this server has signed; undefined for what is of another kind. */
 export function decodeChallenge(body: Uint8Array): Challenge | undefined {
-  const [word, kind, value, device, nonce, expiresAt] = JSON.parse(utf8Decode(body)) as [string, CodeKind, string, string, string, number];
-  return word === 'challenge' ? { kind, value, device, nonce, expiresAt } : undefined;
+  const [word, kind, value, device, nonce, expiresAt, via] = JSON.parse(utf8Decode(body)) as [
+    string,
+    CodeKind,
+    string,
+    string,
+    string,
+    number,
+    string,
+  ];
+  return word === 'challenge' ? { kind, value, device, nonce, expiresAt, via } : undefined;
 }
+
 export function decodeProof(body: Uint8Array): Proof | undefined {
-  const [word, kind, value, device, expiresAt, label] = JSON.parse(utf8Decode(body)) as [
+  const [word, kind, value, device, expiresAt, label, network] = JSON.parse(utf8Decode(body)) as [
     string,
     IdentifierKind,
     string,
     string,
     number,
     string | null,
+    string | null,
   ];
-  return word === 'proof' ? { kind, value, device, expiresAt, ...(label === null ? {} : { label }) } : undefined;
+  if (word !== 'proof') return undefined;
+  return { kind, value, device, expiresAt, ...(label === null ? {} : { label }), ...(network === null ? {} : { network }) };
 }
 
 /** The code of a challenge: `digits` decimal digits of an HMAC (RFC 4226 §5.3 takes 31 bits; with 48 the last digit is as even as the first). */

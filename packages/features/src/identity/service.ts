@@ -1,7 +1,10 @@
 import { defineService } from '@parley/core';
 import type { AccountRecord } from '@parley/storage';
+import type { LimitState } from './limits.ts';
 import type { CodeKind, Identifier } from './rules.ts';
 
+export { MOST_KNOWN } from './known.ts';
+export type { LimitState } from './limits.ts';
 export { type CodeKind, type Identifier, type IdentifierKind, isDeviceId, joinToken, KINDS, normaliseEmail, tokenParts } from './rules.ts';
 
 /** Why something about an identifier was refused; `message` is a sentence for the person who tried. */
@@ -9,6 +12,7 @@ export class IdentityError extends Error {
   readonly code:
     | 'off'
     | 'bad-identifier'
+    | 'country-refused'
     | 'bad-device'
     | 'too-many'
     | 'wrong-code'
@@ -36,11 +40,38 @@ export class IdentityError extends Error {
   }
 }
 
+/** One of the ways that a sender of codes has, and how it does. */
+export interface SenderWay {
+  readonly name: string;
+  /** Since the start: messages that it took, codes of these that were typed in, messages that it did not take. */
+  readonly sent: number;
+  readonly entered: number;
+  readonly failed: number;
+  /** By its receipts; 0 where it sends none. */
+  readonly delivered: number;
+  readonly undelivered: number;
+  /** From 0 to 1: what decides who is asked first. */
+  readonly score: number;
+  /** It has failed just now, and is asked last. */
+  readonly resting: boolean;
+}
+
 /** Carries a code to a person. */
 export interface CodeSender {
   readonly kind: CodeKind;
-  /** Resolves when the message was taken by whoever carries it on; rejects with a reason for the log. Never logs the code. */
-  send(message: { readonly to: string; readonly code: string; readonly domain: string; readonly lifeMs: number }): Promise<void>;
+  /**
+   * Resolves when the message was taken by whoever carries it on, with the name of the way it went (at most 32 characters; nothing where there
+   * is one alone) and whether the code is to be `shown` on the page that asked: for development. Rejects with a reason for the log. Never logs the code.
+   */
+  send(message: {
+    readonly to: string;
+    readonly code: string;
+    readonly domain: string;
+    readonly lifeMs: number;
+  }): Promise<{ readonly via: string; readonly shown: boolean } | void>;
+  /** A code that went this way was typed in. */
+  entered?(via: string): void;
+  ways?(): readonly SenderWay[];
 }
 
 /** A device has its way in: it signs in with this token by XEP-0484. */
@@ -58,6 +89,12 @@ export interface Identities {
   readonly kinds: readonly CodeKind[];
   /** Whether somebody with a proved identifier and no account may make one. */
   readonly signUp: boolean;
+  /** Where phone numbers without a country code are from (ISO 3166); '' when that is not set. */
+  readonly country: string;
+  /** Everything that bounds codes, with what it did since the start. */
+  limits(): readonly LimitState[];
+  /** Somebody was refused in the last hour because a budget for short messages was used up. */
+  readonly smsAlarm: boolean;
   /**
    * Sends a code. What it answers, and how long that takes, is the same whether or not an account has the identifier: a code is sent in
    * either case.
@@ -67,13 +104,26 @@ export interface Identities {
     readonly to: string;
     readonly device: string;
     readonly remoteAddress: string;
-  }): Promise<{ readonly challenge: string; readonly digits: number; readonly expiresAt: number; readonly resendAt: number }>;
+    /** What this device has been given when it proved identifiers; at most {@link MOST_KNOWN} count. */
+    readonly known?: readonly string[];
+  }): Promise<{
+    readonly challenge: string;
+    readonly digits: number;
+    readonly expiresAt: number;
+    readonly resendAt: number;
+    /** The identifier in its one spelling. */
+    readonly value: string;
+    /** The code itself, where the operator lets it be shown for development. */
+    readonly code: string | undefined;
+  }>;
   /** Trades a challenge and its code for a proof, and says to whom it belongs: that is told to nobody but who holds the identifier. */
   checkCode(request: { readonly challenge: string; readonly code: string; readonly remoteAddress: string }): Promise<{
     readonly proof: string;
     readonly expiresAt: number;
     readonly identifier: Identifier & { readonly kind: CodeKind };
     readonly account: AccountRecord | undefined;
+    /** For this device to keep: strangers who ask for codes for this identifier do not slow it down. */
+    readonly known: string;
   }>;
   /** A proof for an identifier that was proved in another way than by a code. */
   prove(identifier: Identifier & { readonly label: string; readonly device: string }): Promise<{

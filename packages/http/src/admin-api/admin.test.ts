@@ -29,6 +29,7 @@ function recorder(asked: unknown[][]): AdminActions {
     removeUser: note('removeUser', undefined),
     setPassword: note('setPassword', undefined),
     queues: note('queues', [{ jid: 'ann@chat.example', device: 'phone', queueLength: 3, queueAgeMs: 5 }]),
+    limits: note('limits', { limits: [], ways: [], smsAlarm: false }),
     sessions: note('sessions', []),
     kick: note('kick', 1),
     reload: note('reload', ['log.level']),

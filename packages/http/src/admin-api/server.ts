@@ -29,6 +29,40 @@ export interface AdminSession {
   readonly address: string;
 }
 
+/** A bound on what strangers may ask for, and what it did since the start. */
+export interface AdminLimit {
+  readonly domain: string;
+  readonly name: string;
+  readonly about: string;
+  /** 0: no limit. */
+  readonly perHour: number;
+  readonly keys: number;
+  readonly exhausted: number;
+  readonly taken: number;
+  readonly refused: number;
+  readonly fullest?: { readonly key: string; readonly used: number } | undefined;
+}
+
+/** One way that codes go. */
+export interface AdminWay {
+  readonly name: string;
+  readonly sent: number;
+  readonly entered: number;
+  readonly failed: number;
+  readonly delivered: number;
+  readonly undelivered: number;
+  readonly score: number;
+  readonly resting: boolean;
+}
+
+export interface AdminLimits {
+  readonly limits: readonly AdminLimit[];
+  /** Providers of short messages, as the operator has listed them. */
+  readonly ways: readonly AdminWay[];
+  /** Somebody was refused in the last hour because a budget for short messages was used up. */
+  readonly smsAlarm: boolean;
+}
+
 /** A report of spam or abuse (XEP-0377). */
 export interface AdminReport {
   readonly id: string;
@@ -69,6 +103,8 @@ export interface AdminActions {
   queues(limit: number): Promise<AdminQueue[]>;
   sessions(): Promise<AdminSession[]>;
   kick(jid: string): Promise<number>;
+  /** Limits of a running server; those of a stopped one have counted nothing. */
+  limits(): Promise<AdminLimits>;
   /** Newest first. */
   reports(state: 'open' | 'closed' | undefined, limit: number): Promise<AdminReport[]>;
   report(id: string): Promise<AdminReport>;
@@ -127,6 +163,7 @@ const Request = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('setPassword'), name: Text, password: Text }),
   z.strictObject({ action: z.literal('queues'), limit: Limit }),
   z.strictObject({ action: z.literal('sessions') }),
+  z.strictObject({ action: z.literal('limits') }),
   z.strictObject({ action: z.literal('kick'), jid: Text }),
   z.strictObject({ action: z.literal('reports'), state: z.enum(['open', 'closed']).optional(), limit: Limit }),
   z.strictObject({ action: z.literal('report'), id: Text }),
@@ -170,6 +207,8 @@ export async function perform(actions: AdminActions, request: AdminRequest): Pro
       return actions.queues(request.limit);
     case 'sessions':
       return actions.sessions();
+    case 'limits':
+      return actions.limits();
     case 'kick':
       return actions.kick(request.jid);
     case 'reports':

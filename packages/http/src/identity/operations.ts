@@ -2,7 +2,7 @@
  * `/api/v1/codes`, `/api/v1/accounts`, `/api/v1/sessions`: accounts by an e-mail address or a phone number that was proved with a code. What is
  * answered here is a token for XEP-0484; the chat itself goes on over XMPP.
  */
-import { type DeviceSignIn, type Identities, IdentityError, KINDS } from '@parley/features/identity/service';
+import { type DeviceSignIn, type Identities, IdentityError, KINDS, MOST_KNOWN } from '@parley/features/identity/service';
 import { z } from 'zod';
 import { type ApiRequest, Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
 import { HttpError } from '../errors.ts';
@@ -23,6 +23,7 @@ type Code = IdentityError['code'];
 const REFUSALS: Readonly<Record<Code, Omit<Refusal, 'code'>>> = {
   off: { status: 404, when: 'this server does not send codes of this kind' },
   'bad-identifier': { status: 400, when: 'this is not a whole e-mail address or phone number' },
+  'country-refused': { status: 403, when: 'no codes are sent to phone numbers of this country' },
   'bad-device': { status: 400, when: 'the id of the device is not one (XEP-0388 user-agent)' },
   'bad-name': { status: 400, when: 'the user name has characters that no account can have, or too many' },
   'too-many': { status: 429, when: 'there were too many, from this address or for this identifier' },
@@ -67,8 +68,17 @@ export const identityOperations: readonly Operation[] = [
     about: 'What is answered is the same whether or not an account has it.',
     body: z.strictObject({
       kind: z.enum(KINDS),
-      to: z.string().min(1).max(320),
+      to: z
+        .string()
+        .min(1)
+        .max(320)
+        .describe('An e-mail address, or a phone number in any usual spelling; without a country code it is one of `phoneCountry`'),
       device: z.string().min(1).max(128).describe('The id that the device will sign in with (XEP-0388 user-agent)'),
+      known: z
+        .array(z.string().min(1).max(128))
+        .max(MOST_KNOWN)
+        .optional()
+        .describe('What earlier checks on this device have answered as `known`, for whatever identifiers'),
     }),
     example: { kind: 'email', to: 'ann@mail.example', device: 'd4565fa7-4d72-4749-b3d3-740edbf87770' },
     status: 202,
@@ -77,11 +87,19 @@ export const identityOperations: readonly Operation[] = [
       digits: z.int().describe('Length of the code'),
       expiresAt: Moment,
       resendAt: Moment.describe('When another one may be asked for.'),
+      value: z.string().describe('The identifier as the server keeps it'),
+      code: z.string().optional().describe('The code itself; only where the operator has it shown, for development'),
     }),
-    refusals: refusals('bad-identifier', 'bad-device', 'off', 'too-many', 'not-sent'),
+    refusals: refusals('bad-identifier', 'country-refused', 'bad-device', 'off', 'too-many', 'not-sent'),
     async run(wish, request) {
       const sent = await refusing(() => identitiesOf(request).sendCode({ ...wish, remoteAddress: request.remoteAddress }));
-      return { ...sent, expiresAt: new Date(sent.expiresAt).toISOString(), resendAt: new Date(sent.resendAt).toISOString() };
+      const { code, ...rest } = sent;
+      return {
+        ...rest,
+        ...(code === undefined ? undefined : { code }),
+        expiresAt: new Date(sent.expiresAt).toISOString(),
+        resendAt: new Date(sent.resendAt).toISOString(),
+      };
     },
   }),
   operation({
@@ -100,14 +118,17 @@ export const identityOperations: readonly Operation[] = [
       value: z.string().describe('The identifier as the server keeps it'),
       // Whoever holds the identifier may know whose account it is; nobody else gets this far.
       jid: z.string().nullable().describe('The account that has it'),
+      known: z
+        .string()
+        .describe('For this device to keep, and to bring along when it asks for a code again; it says nothing to anybody else'),
     }),
     refusals: refusals('off', 'wrong-code', 'expired', 'too-many'),
     async run(wish, request) {
-      const { proof, expiresAt, identifier, account } = await refusing(() =>
+      const { proof, expiresAt, identifier, account, known } = await refusing(() =>
         identitiesOf(request).checkCode({ ...wish, remoteAddress: request.remoteAddress }),
       );
       const jid = account === undefined ? null : `${account.localpart}@${account.domain}`;
-      return { proof, expiresAt: new Date(expiresAt).toISOString(), ...identifier, jid };
+      return { proof, expiresAt: new Date(expiresAt).toISOString(), ...identifier, jid, known };
     },
   }),
   operation({

@@ -7,6 +7,8 @@ export interface Metric {
   readonly about: string;
   readonly kind: 'gauge' | 'counter';
   readonly value: number;
+  /** Several of one name and kind differ in the values of these, and have the same names of them. Never anything of a person. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** A page in the Prometheus text format, made from a fresh snapshot at each call. */
@@ -25,10 +27,12 @@ export class Metrics {
 
   async page(): Promise<string> {
     const registry = new Registry();
-    for (const { name, about, kind, value } of await this.#snapshot()) {
-      const options = { name: `parley_${name}`, help: about, registers: [registry] };
-      if (kind === 'gauge') new Gauge(options).set(value);
-      else new Counter(options).inc(value);
+    const made = new Map<string, Gauge | Counter>();
+    for (const { name, about, kind, value, labels = {} } of await this.#snapshot()) {
+      const options = { name: `parley_${name}`, help: about, registers: [registry], labelNames: Object.keys(labels) };
+      const metric = made.get(name) ?? (kind === 'gauge' ? new Gauge(options) : new Counter(options));
+      made.set(name, metric);
+      metric.inc(labels, value);
     }
     return `${await registry.metrics()}${await this.#process.metrics()}`;
   }

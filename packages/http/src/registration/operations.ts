@@ -28,6 +28,7 @@ export const registrationOperations: readonly Operation[] = [
       codes: z.array(z.enum(['email', 'phone'])).describe('What codes can be sent to'),
       social: z.array(z.object({ id: z.string(), name: z.string() })).describe('Other providers by whom one can sign in'),
       signUpByCode: z.boolean().describe('An account may be made by proving one of these, or by one of these providers'),
+      phoneCountry: z.string().describe('The country of phone numbers without a country code, as ISO 3166 code; empty when none is set'),
     }),
     refusals: [],
     async run(_body, { site: { domain, registrar, identities, social } }) {
@@ -38,6 +39,7 @@ export const registrationOperations: readonly Operation[] = [
         codes: [...(codes?.kinds ?? [])],
         social: [...(social()?.providers ?? [])],
         signUpByCode: codes !== undefined && (codes.kinds.length > 0 || social() !== undefined) && codes.signUp,
+        phoneCountry: codes?.country ?? '',
       };
     },
   }),

@@ -18,6 +18,8 @@ const MECHANISM = 'HT-SHA-256-NONE';
 const API_TIMEOUT_MS = 30_000;
 const MAX_IDENTIFIERS = 100;
 const MAX_PROVIDERS = 20;
+/** As many of them the server looks at. */
+const MOST_KNOWN = 5;
 
 const DEVICE = 'device';
 
@@ -111,29 +113,35 @@ export class Entry implements Codes {
 
   // ---- codes ---------------------------------------------------------------------------------------------------------
 
-  async offered(): Promise<{ readonly kinds: readonly CodeKind[]; readonly signUp: boolean }> {
+  async offered(): ReturnType<Codes['offered']> {
     try {
       const told = await this.#ask('GET', 'register', undefined);
       const kinds = Array.isArray(told['codes'])
         ? (['email', 'phone'] as const).filter((kind) => (told['codes'] as unknown[]).includes(kind))
         : [];
-      return { kinds, signUp: told['signUpByCode'] === true };
+      return { kinds, signUp: told['signUpByCode'] === true, phoneCountry: text(told['phoneCountry']) };
     } catch {
-      return { kinds: [], signUp: false };
+      return { kinds: [], signUp: false, phoneCountry: '' };
     }
   }
 
-  async send(kind: CodeKind, to: string): Promise<CodeChallenge> {
+  async send(kind: CodeKind, to: string, known: readonly string[] = []): Promise<CodeChallenge> {
     const device = uuid(this.#host.platform);
-    const told = await this.#ask('POST', 'codes', { kind, to, device });
-    return Object.freeze({
+    const told = await this.#ask('POST', 'codes', {
       kind,
       to,
+      device,
+      ...(known.length === 0 ? {} : { known: known.slice(0, MOST_KNOWN) }),
+    });
+    return Object.freeze({
+      kind,
+      to: text(told['value']) === '' ? to : text(told['value']),
       device,
       challenge: text(told['challenge']),
       digits: typeof told['digits'] === 'number' ? told['digits'] : 6,
       expiresAt: time(told['expiresAt']),
       resendAt: time(told['resendAt']),
+      shown: typeof told['code'] === 'string' ? told['code'] : undefined,
     });
   }
 
@@ -144,6 +152,7 @@ export class Entry implements Codes {
       proof: text(told['proof']),
       kind: told['kind'] === 'phone' ? 'phone' : 'email',
       value: text(told['value']),
+      known: text(told['known']),
       userId: typeof told['jid'] === 'string' ? told['jid'] : undefined,
       expiresAt: time(told['expiresAt']),
     });
@@ -307,6 +316,7 @@ export class Entry implements Codes {
 
 const CODES: Readonly<Record<string, ChatError['code']>> = {
   off: 'not-supported',
+  'country-refused': 'not-supported',
   'bad-identifier': 'invalid-address',
   'bad-name': 'invalid-address',
   'too-many': 'rate-limited',

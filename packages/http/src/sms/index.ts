@@ -1,0 +1,10 @@
+export { consoleProvider } from './console.ts';
+export { providerUrl } from './post.ts';
+export { SmsError, type SmsProvider } from './provider.ts';
+export { smsRelay } from './relay.ts';
+export { smppServer } from './smpp/link.ts';
+export type { Alphabet } from './smpp/pdu.ts';
+export { smppProvider } from './smpp/smpp.ts';
+export { asciiHost } from './text.ts';
+export { twilioProvider } from './twilio.ts';
+export { webhookKey, webhookProvider } from './webhook.ts';
