@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startServer } from '../support/server.ts';
 import { file, status, upload } from './files.ts';
-import { anyMessage, archive, bodyOf, newUser, present, quietly, until } from './messages.ts';
+import { anyMessage, archive, bodyOf, chat, newUser, present, quietly, says, until } from './messages.ts';
 import type { Heard, Person } from './people.ts';
 import { annsRoom, guest } from './rooms.ts';
 
@@ -152,6 +152,27 @@ test("retracting or correcting another's message: forbidden, nothing stored, not
   ann.send(retraction(`${annName}@localhost`, 'hers', 'self'));
   await ann.settled();
   assert.equal(told(await archive(bob))[0], 'hers hers');
+});
+
+test('by its origin-id a message is found however old it is: by its sender, and by nobody else', async () => {
+  const { ann, bob } = await pair();
+  ann.send(`<message to='${bob.bare}' type='chat' id='old'><body>old</body><origin-id xmlns='${SID}' id='old'/></message>`);
+  for (let n = 0; n < 11; n++) {
+    ann.send(Array.from({ length: 500 }, (_, i) => chat(bob.bare, `${n}-${i}`)).join(''));
+    await ann.settled();
+    await bob.take(says(`${n}-499`));
+    bob.inbox.length = 0;
+  }
+  bob.send(correction(ann.bare, 'old', 'b1', 'forged') + retraction(ann.bare, 'old', 'b2'));
+  for (const id of ['b1', 'b2']) assert.equal((await bob.take({ name: 'message', attrs: { id } })).error, 'forbidden');
+  ann.send(correction(bob.bare, 'old', 'a1', 'new'));
+  await bob.take({ name: 'message', attrs: { id: 'a1' } });
+  ann.send(retraction(bob.bare, 'old', 'a2'));
+  await bob.take({ name: 'message', attrs: { id: 'a2' } });
+  const page = await bob.ask('set', `<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>`);
+  assert.equal(page.attrs['type'], 'result');
+  const [oldest] = bob.inbox.filter((one) => one.child('result') !== undefined);
+  assert.match(String(oldest), /retracted/);
 });
 
 test('bad input: retractions, corrections and reactions that say nothing or too much are refused', async () => {

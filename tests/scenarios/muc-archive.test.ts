@@ -196,6 +196,45 @@ test("XEP-0424: what its sender takes back is gone from the archive, the retract
   assert.ok(!late.inbox.some((one) => bodyOf(one) === 'regret'));
 });
 
+test('XEP-0308, XEP-0424: a private message is changed by who sent it, not by who has the nickname now', async () => {
+  const { ann, room } = await annsRoom(server);
+  const bob = await guest(server, room, 'Bob');
+  const eve = await guest(server, room, 'Eve');
+  const secretly = (id: string, content: string): string => `<message to='${room}/Ann' type='chat' id='${id}'>${content}</message>`;
+  const correct = (id: string, text: string): string => `<body>${text}</body><replace xmlns='urn:xmpp:message-correct:0' id='${id}'/>`;
+  const retract = (id: string): string => `<retract xmlns='urn:xmpp:message-retract:1' id='${id}'/><body>gone</body>`;
+  bob.send(secretly('p1', '<body>psst</body>'));
+  await ann.take(says('psst'));
+  bob.send(`<presence to='${room}/Robert'/>`);
+  await bob.take({ name: 'presence', attrs: { from: `${room}/Robert` } });
+  eve.send(`<presence to='${room}/Bob'/>`);
+  await eve.take({ name: 'presence', attrs: { from: `${room}/Bob` } });
+  for (const [id, content] of [
+    ['e1', correct('p1', 'forged')],
+    ['e2', retract('p1')],
+  ] as const) {
+    eve.send(secretly(id, content));
+    assert.equal((await eve.take(message({ id, type: 'error' }))).error, 'forbidden');
+  }
+  for (const [id, content] of [
+    ['e3', `${correct('p1', 'x')}<replace xmlns='urn:xmpp:message-correct:0' id='y'/>`],
+    ['e4', correct('', 'x')],
+    ['e5', `<retract xmlns='urn:xmpp:message-retract:1' id=''/>`],
+  ] as const) {
+    eve.send(secretly(id, content));
+    assert.equal((await eve.take(message({ id, type: 'error' }))).error, 'bad-request', id);
+  }
+  // Eve's own of the same name is no obstacle to Bob's, and the other way round.
+  eve.send(secretly('p1', '<body>hers</body>'));
+  eve.send(secretly('e6', correct('p1', 'hers, corrected')));
+  assert.equal((await ann.take(says('hers, corrected'))).attrs['from'], `${room}/Bob`);
+  bob.send(secretly('p2', correct('p1', 'his, corrected')));
+  assert.equal((await ann.take(says('his, corrected'))).attrs['from'], `${room}/Robert`);
+  bob.send(secretly('p3', retract('p1')));
+  await ann.take(message({ id: 'p3', from: `${room}/Robert` }));
+  await ann.hearsNo(says('forged'));
+});
+
 test('XEP-0308: only who sent a message corrects it, under whatever nickname; nobody corrects what was taken back', async () => {
   const { ann, room } = await annsRoom(server);
   const bob = await guest(server, room, 'Bob');

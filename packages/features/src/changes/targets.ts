@@ -46,11 +46,25 @@ export class Targets {
         if (mine !== undefined) return whenReady(this.#held(mine, own), (held) => ({ seq: mine, held }));
         return whenReady(findMessage(this.#store, { ...theirs, id, depth, before }), (delivered): Awaitable<Found> => {
           if (delivered !== undefined) return whenReady(this.#held(delivered, theirs), (held) => ({ seq: delivered, held }));
-          const foreign = findMessage(this.#store, { mailbox: from.account.id, peer: to.bare, outgoing: false, id, depth, before });
+          // What the other side has sent under this origin-id is found however old it is.
+          const byOrigin = this.#sentTo(recipient.id, from.bare, id);
+          const foreign = whenReady(
+            byOrigin,
+            (sent) => sent ?? findMessage(this.#store, { mailbox: from.account.id, peer: to.bare, outgoing: false, id, depth, before }),
+          );
           return own.outgoing ? whenReady(foreign, (there) => (there === undefined ? undefined : 'foreign')) : undefined;
         });
       });
     });
+  }
+
+  /** The message of this account to this address with this origin-id. */
+  #sentTo(account: number, peer: string, originId: string): Awaitable<number | undefined> {
+    return whenReady(this.#store.findOrigin(account, originId), (seq) =>
+      seq === undefined
+        ? undefined
+        : whenReady(this.#store.get(account, seq), (entry) => (entry?.peer === peer && entry.outgoing ? seq : undefined)),
+    );
   }
 
   /** With the origin-id of a message to somebody else nothing is changed here. */

@@ -1,5 +1,5 @@
 /** The rooms of the service: loading and forgetting them, and saying something to those who are there. */
-import type { ConfigOf, FeatureContext, LocalService, Session, Source } from '@parley/core';
+import { type ConfigOf, type FeatureContext, HourlyLimit, type LocalService, type Session, type Source } from '@parley/core';
 import {
   encodeMucUser,
   encodeOccupantId,
@@ -19,7 +19,7 @@ import { type EphemeralTimers, ephemeralTimers } from '../ephemeral/service.ts';
 import { type MediaReferences, mediaReferences } from '../upload/service.ts';
 import { Listeners } from './listeners.ts';
 import type { options } from './options.ts';
-import type { Doomed } from './retraction.ts';
+import { type Doomed, FAR_PER_HOUR } from './retraction.ts';
 import { headFor, type Occupant, Room, type Seat } from './room.ts';
 import { isAdmin, isMember } from './rules.ts';
 import type { Seen } from './seen.ts';
@@ -60,6 +60,8 @@ export class Hub {
   readonly store: RoomStore;
   readonly domain: string;
   readonly listeners: Listeners;
+  /** Accounts that look far back for the message that a correction means. */
+  readonly farther = new HourlyLimit(FAR_PER_HOUR);
   service!: LocalService;
   seen!: Seen;
   trimmer!: Trimmer;

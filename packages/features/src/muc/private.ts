@@ -7,6 +7,7 @@ import { whenReady } from '../awaitable.ts';
 import type { Hub } from './hub.ts';
 import { prepareNick } from './nick.ts';
 import { mayTalk } from './occupants.ts';
+import { checkPrivateChange } from './retraction.ts';
 import type { Occupant, Room, Seat } from './room.ts';
 import { roleRank } from './rules.ts';
 
@@ -46,10 +47,14 @@ export function privateMessage(hub: Hub, call: ServiceStanza & { readonly sessio
       drop: isForged,
     });
     const stanza = parseStanza(bytes, undefined, NS.client);
-    hub.service.inOrder(call.session, () => {
-      const sent = hub.service.send(stanza);
-      if (sent instanceof Promise) sent.catch((error: unknown) => hub.ctx.log.error('muc_private_message_failed', { error }));
-    });
+    const send = (): void =>
+      hub.service.inOrder(call.session, () => {
+        const sent = hub.service.send(stanza);
+        if (sent instanceof Promise) sent.catch((error: unknown) => hub.ctx.log.error('muc_private_message_failed', { error }));
+      });
+    if (!stanza.has('replace', NS.correction) && !stanza.has('retract', NS.retraction)) return send();
+    const { occupantId } = seat.occupant;
+    return checkPrivateChange(hub, room, { stanza, session: call.session, account: first.session.account.id, occupantId }).then(send);
   });
 }
 

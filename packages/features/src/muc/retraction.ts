@@ -1,6 +1,6 @@
 /** Messages that are taken back: by who sent them (XEP-0424), or by a moderator (XEP-0425). */
 import { findMessage, isTombstone, type Session, tombstoneOf } from '@parley/core';
-import { decodeModerate, encodeModerated, formatDateTime, NS, StanzaError } from '@parley/protocol';
+import { decodeModerate, decodeRetract, encodeModerated, formatDateTime, NS, StanzaError } from '@parley/protocol';
 import type { Awaitable, MailboxEntry } from '@parley/storage';
 import { type Element, el, parseStanza, Stanza, stanzaBytes } from '@parley/xml';
 import { whenReady } from '../awaitable.ts';
@@ -61,28 +61,91 @@ export function retracted(hub: Hub, room: Room, id: string | undefined, sender: 
   });
 }
 
-/** Newest messages, of the sender and of anybody, among which the one that is corrected is looked for by its id. */
-const CORRECTABLE = 200;
+/** Newest messages, of the sender and of anybody, among which the one that is corrected is looked for by an `id` that is no origin-id. */
+const NEAR = 200;
+/** The same for the few that are not found there, and how many of them one account may ask for in an hour. */
+const FAR = 5000;
+export const FAR_PER_HOUR = 120;
+/** Messages of others with the same id that are passed over. */
+const SAME_ID = 5;
 const ID_LENGTH = 1024;
+
+/** The id of the one message that a correction replaces. Throws `bad-request`. */
+function replacedBy(room: Room, stanza: Stanza): string {
+  const id = stanza.child('replace', NS.correction)?.attr('id') ?? '';
+  const one = stanza.children.filter(({ name, ns }) => name === 'replace' && ns === NS.correction).length === 1;
+  if (!one || id === '' || id.length > ID_LENGTH)
+    throw new StanzaError('bad-request', { by: room.bare, text: 'A correction names the one message that it replaces.' });
+  return id;
+}
+
+const somebodyElses = (room: Room): StanzaError =>
+  new StanzaError('forbidden', { by: room.bare, text: 'This message is of somebody else.' });
+
+/** Looks among the newest, and farther back for those who do not ask for it all the time. Bounded by `FAR` entries. */
+async function looked<T>(hub: Hub, session: Session, look: (depth: number) => Promise<T | undefined>): Promise<T | undefined> {
+  const near = await look(NEAR);
+  if (near !== undefined || hub.farther.take(String(session.account.id), hub.now) > 0) return near;
+  return look(FAR);
+}
 
 /**
  * XEP-0308 §4: a message is corrected by whoever sent it, here: by the same account, under whatever nickname. Throws `forbidden` for somebody else's,
  * `item-not-found` for one that was taken back. One that is not known any more is for those who have it to judge.
  */
 export async function checkCorrection(hub: Hub, room: Room, stanza: Stanza, session: Session): Promise<void> {
-  const id = stanza.child('replace', NS.correction)?.attr('id') ?? '';
-  const one = stanza.children.filter(({ name, ns }) => name === 'replace' && ns === NS.correction).length === 1;
-  if (!one || id === '' || id.length > ID_LENGTH)
-    throw new StanzaError('bad-request', { by: room.bare, text: 'A correction names the one message that it replaces.' });
+  const id = replacedBy(room, stanza);
   const { store, committedSeq } = hub.ctx.mailboxes;
-  const wanted = { mailbox: room.id, id, outgoing: false, depth: CORRECTABLE, before: committedSeq + 1 };
+  // By its index, however old it is; old clients that give no origin-id are looked for.
   const origin = id.length > 256 ? undefined : await store.findOrigin(room.id, `${session.account.id}:${id}`);
-  const own = origin ?? (await findMessage(store, { ...wanted, peer: session.bare }));
-  const entry = own === undefined ? undefined : await store.get(room.id, own);
+  const wanted = { mailbox: room.id, id, outgoing: false, before: committedSeq + 1 };
+  const found = await looked(hub, session, async (depth): Promise<number | 'foreign' | undefined> => {
+    const own = origin ?? (await findMessage(store, { ...wanted, depth, peer: session.bare }));
+    if (own !== undefined) return own;
+    return (await findMessage(store, { ...wanted, depth })) === undefined ? undefined : 'foreign';
+  });
+  if (found === 'foreign') throw somebodyElses(room);
+  const entry = found === undefined ? undefined : await store.get(room.id, found);
   if (entry !== undefined && isTombstone(entry.stanza))
     throw new StanzaError('item-not-found', { by: room.bare, text: 'This message was taken back.' });
-  if (own === undefined && (await findMessage(store, wanted)) !== undefined)
-    throw new StanzaError('forbidden', { by: room.bare, text: 'This message is of somebody else.' });
+}
+
+/**
+ * The same for what one occupant says to another alone, and for what takes it back: the address `room/nick` says nothing about who had that
+ * nickname before, the occupant-id does (XEP-0421). `account`: of the one it is for, whose mailbox has what was said. Throws `forbidden`.
+ */
+export async function checkPrivateChange(hub: Hub, room: Room, call: PrivateChange): Promise<void> {
+  const { stanza, session, account, occupantId } = call;
+  const id = stanza.has('retract', NS.retraction)
+    ? (decodeRetract(stanza.child('retract', NS.retraction)) ?? '')
+    : replacedBy(room, stanza);
+  if (id === '') throw new StanzaError('bad-request', { by: room.bare, text: 'A retraction names the message that is to go.' });
+  const { store, committedSeq } = hub.ctx.mailboxes;
+  const wanted = { mailbox: account, peer: room.bare, id };
+  const found = await looked(hub, session, async (depth): Promise<'own' | 'foreign' | undefined> => {
+    let before = committedSeq + 1;
+    let foreign = false;
+    // Ids of old clients come again, also with others.
+    for (let i = 0; i < SAME_ID; i++) {
+      const seq = await findMessage(store, { ...wanted, depth, before, outgoing: false });
+      const entry = seq === undefined ? undefined : await store.get(account, seq);
+      if (entry === undefined) break;
+      const author = parseStanza(entry.stanza, undefined, NS.client).child('occupant-id', NS.occupantId)?.attr('id');
+      if (author === occupantId) return 'own';
+      foreign = true;
+      before = entry.seq;
+    }
+    if (foreign || (await findMessage(store, { ...wanted, depth, before: committedSeq + 1, outgoing: true })) !== undefined)
+      return 'foreign';
+    return undefined;
+  });
+  if (found === 'foreign') throw somebodyElses(room);
+}
+interface PrivateChange {
+  readonly stanza: Stanza;
+  readonly session: Session;
+  readonly account: number;
+  readonly occupantId: string;
 }
 
 /** XEP-0425 §4: a moderator has the message removed, and everybody is told. */
