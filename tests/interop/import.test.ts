@@ -24,6 +24,40 @@ interface Result {
 /** With what every format escapes in its own way. */
 const said = (i: number): string => `waits ${i} é€😀 "quoted" \\n <&; ${'long '.repeat(40)}end`;
 
+const ROOM = 'play@conference.localhost';
+const MUC = 'http://jabber.org/protocol/muc';
+
+/** Ann makes a room, says who may come, what it is about, and what is talked about. */
+async function meet(ann: Person): Promise<void> {
+  const done = async (payload: string): Promise<void> =>
+    assert.equal((await ann.ask('set', payload, ROOM)).attrs['type'], 'result', payload);
+  ann.send(`<presence to='${ROOM}/Ann'><x xmlns='${MUC}'/></presence>`);
+  await ann.take({ name: 'presence', attrs: { from: `${ROOM}/Ann`, type: undefined } });
+  const field = (name: string, value: string): string => `<field var='muc#roomconfig_${name}'><value>${value}</value></field>`;
+  const fields =
+    field('roomname', 'The Play — “é”') +
+    field('roomdesc', 'What we act') +
+    field('persistentroom', '1') +
+    field('publicroom', '0') +
+    field('membersonly', '1') +
+    field('moderatedroom', '1') +
+    field('whois', 'anyone');
+  const form = `<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>${MUC}#roomconfig</value></field>${fields}</x>`;
+  await done(`<query xmlns='${MUC}#owner'>${form}</query>`);
+  for (const [jid, affiliation] of [
+    ['bob@localhost', 'member'],
+    ['carol@elsewhere.example', 'admin'],
+    ['eve@localhost', 'outcast'],
+  ])
+    await done(
+      `<query xmlns='${MUC}#admin'><item jid='${jid}' affiliation='${affiliation}'><reason>as ${affiliation}</reason></item></query>`,
+    );
+  ann.send(`<message to='${ROOM}' type='groupchat'><subject>Act one &amp; two</subject></message>`);
+  await ann.take({ name: 'message', where: (one) => one.child('subject')?.text === 'Act one & two' });
+  ann.send(`<presence to='${ROOM}/Ann' type='unavailable'/>`);
+  await ann.take({ name: 'presence', attrs: { from: `${ROOM}/Ann`, type: 'unavailable' } });
+}
+
 /** Ann and Bob live on the other server for a while. */
 async function live(server: TestServer): Promise<void> {
   for (const name of ['ann', 'bob']) await server.createUser(name, `secret of ${name}`);
@@ -37,6 +71,13 @@ async function live(server: TestServer): Promise<void> {
     `<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='play@rooms.example' name='The Play' autojoin='true'><nick>Ann</nick></conference></storage></query>`,
   );
   assert.equal(stored.attrs['type'], 'result', String(stored));
+  await meet(ann);
+  assert.equal(
+    (await bob.ask('set', `<block xmlns='urn:xmpp:blocking'><item jid='spam.example'/><item jid='mallory@localhost'/></block>`)).attrs[
+      'type'
+    ],
+    'result',
+  );
   for (let i = 0; i < 4; i++) ann.send(`<message to='bob@localhost' type='chat' id='d${i}'><body>delivered ${i}</body></message>`);
   for (let i = 0; i < 4; i++) await bob.take(message({ id: `d${i}` }));
   await bob.settled();
@@ -49,6 +90,32 @@ async function live(server: TestServer): Promise<void> {
   await ann.settled();
   await ann.leave();
 }
+
+/** The room is what it was: configuration, who belongs to it with what reason, subject; and Bob's list of blocked addresses. */
+async function meetAgain(server: TestServer, ann: Person): Promise<void> {
+  const info = (await ann.ask('get', `<query xmlns='http://jabber.org/protocol/disco#info'/>`, ROOM)).child('query');
+  assert.equal(info?.child('identity')?.attrs['name'], 'The Play — “é”');
+  const features = info?.all('feature').map((one) => one.attrs['var'] ?? '') ?? [];
+  for (const one of ['muc_membersonly', 'muc_hidden', 'muc_moderated', 'muc_nonanonymous', 'muc_persistent'])
+    assert.ok(features.includes(one), `${one} is not among ${features}`);
+  assert.match(String(info), /What we act/);
+  const people: string[] = [];
+  for (const affiliation of ['owner', 'admin', 'member', 'outcast']) {
+    const list = await ann.ask('get', `<query xmlns='${MUC}#admin'><item affiliation='${affiliation}'/></query>`, ROOM);
+    for (const item of list.child('query')?.all('item') ?? []) people.push(`${item.attrs['jid']} ${item.attrs['affiliation']}`);
+  }
+  assert.deepEqual(people, ['ann@localhost owner', 'carol@elsewhere.example admin', 'bob@localhost member', 'eve@localhost outcast']);
+  const bob = await Person.signIn(server, 'bob', { password: 'secret of bob' });
+  bob.send(`<presence to='${ROOM}/Bob'><x xmlns='${MUC}'/></presence>`);
+  const subject = await bob.take({ name: 'message', where: (one) => one.child('subject') !== undefined });
+  assert.deepEqual([subject.child('subject')?.text, subject.attrs['from']], ['Act one & two', `${ROOM}/Ann`]);
+  const blocked = (await bob.ask('get', `<blocklist xmlns='urn:xmpp:blocking'/>`)).child('blocklist')?.all('item') ?? [];
+  assert.deepEqual(blocked.map((item) => item.attrs['jid']).sort(), ['mallory@localhost', 'spam.example']);
+  await bob.leave();
+}
+
+/** What both leave behind. */
+const SAME = { accounts: 2, contacts: 2, blocked: 2, offline: 3, archived: 14, rooms: 1, roomAffiliations: 4 };
 
 /** The same on ours. */
 async function arrive(path: string, also: string, expected: Record<string, number>): Promise<void> {
@@ -86,6 +153,7 @@ async function arrive(path: string, also: string, expected: Record<string, numbe
     const archived = ann.inbox.filter((heard) => heard.child('result', 'urn:xmpp:mam:2') !== undefined).length;
     assert.equal(archived, 7);
     await assert.rejects(Person.signIn(server, 'ann', { password: 'secret of bob' }));
+    await meetAgain(server, ann);
     await ann.leave();
   } finally {
     await server.stop();
@@ -126,7 +194,7 @@ output { type = "xep0227" }
     written.some((name) => name.endsWith('.xml')),
     `${written.join()} ${run.stdout}${run.stderr}`,
   );
-  await arrive(target, join(dataDir, 'data'), { accounts: 2, contacts: 2, vCards: 0, items: 1, offline: 3, archived: 14 });
+  await arrive(target, join(dataDir, 'data'), { ...SAME, vCards: 0, items: 1 });
 });
 
 test('from ejabberd, with export_piefxis', { skip: lacks('ejabberdctl') }, async () => {
@@ -153,6 +221,9 @@ modules:
   mod_adhoc: {}
   mod_caps: {}
   mod_disco: {}
+  mod_blocking: {}
+  mod_privacy: {}
+  mod_muc: { host: conference.localhost, access_create: all, access_persistent: all, default_room_options: { mam: true } }
   mod_mam: { db_type: mnesia, default: always }
   mod_offline: {}
   mod_ping: {}
@@ -194,5 +265,5 @@ modules:
   }
   const main = (await readdir(join(dir, 'export'))).find((name) => /^\d{8}-\d{6}\.xml$/.test(name));
   assert.ok(main !== undefined, String(await readdir(join(dir, 'export'))));
-  await arrive(join(dir, 'export', main), join(dir, 'dump'), { accounts: 2, contacts: 2, vCards: 1, offline: 3, archived: 14 });
+  await arrive(join(dir, 'export', main), join(dir, 'dump'), { ...SAME, vCards: 1 });
 });

@@ -63,6 +63,9 @@ archive_expires_after = "1w"
 default_archive_policy = true
 log = { warn = "*console" }
 VirtualHost "localhost"
+Component "conference.localhost" "muc"
+  modules_enabled = { "muc_mam" }
+  muc_log_by_default = true
 Component "upload.localhost" "http_file_share"
   http_host = "localhost"
 `;

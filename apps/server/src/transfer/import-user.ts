@@ -39,6 +39,8 @@ export class UserImport {
   /** Archived messages that came for the account, by what an offline message is recognised by. */
   readonly #archived = new Map<string, number>();
   #lastArchived = 0;
+  /** What was blocked already: the export and what is beside it may tell the same. */
+  readonly #blocked = new Set<string>();
 
   /** `folder`: that of the file, where uploaded files lie beside it. */
   constructor(engine: Host, account: AccountRecord, folder: string, counts: TransferCounts, left: (what: string) => void) {
@@ -145,9 +147,11 @@ export class UserImport {
   }
 
   async #block(jids: readonly string[]): Promise<void> {
-    if (jids.length === 0) return;
-    await this.#requests.ask('set', el('block', { xmlns: NS.blocking }, ...jids.map((jid) => el('item', { jid }))));
-    this.#counts.blocked += jids.length;
+    const more = [...new Set(jids)].filter((jid) => !this.#blocked.has(jid));
+    if (more.length === 0) return;
+    await this.#requests.ask('set', el('block', { xmlns: NS.blocking }, ...more.map((jid) => el('item', { jid }))));
+    for (const jid of more) this.#blocked.add(jid);
+    this.#counts.blocked += more.length;
   }
 
   /** XEP-0016 is gone; what the default list denies to somebody altogether is what XEP-0191 blocks. */
@@ -272,6 +276,12 @@ export class UserImport {
     for await (const { kind, at, message, ...rest } of more.of(this.account.localpart, this.#left)) {
       if (kind === 'waiting') this.#waits(message, at);
       else await this.#archive('id' in rest ? rest.id : '', at, message);
+    }
+    try {
+      await this.#block(await more.blocked(this.account.localpart, this.#left));
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      this.#left(`the blocked addresses: ${error.text ?? error.condition}`);
     }
   }
 

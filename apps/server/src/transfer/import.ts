@@ -2,10 +2,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AccountError, type Credentials } from '@parley/core';
-import type { RoomTransfer } from '@parley/features/muc/service';
+import { type RoomTransfer, roomTransfer } from '@parley/features/muc/service';
 import { base64Decode, Jid, StanzaError } from '@parley/protocol';
 import type { AccountRecord } from '@parley/storage';
-import { type Element, utf8Decode } from '@parley/xml';
+import { type Element, el, utf8Decode } from '@parley/xml';
 import type { Engine, Host } from '../engine.ts';
 import { isWrapper, noCounts, PIE, PIE_SCRAM, TRANSFER, type TransferCounts, XINCLUDE } from './format.ts';
 import { insideOf } from './import-file.ts';
@@ -92,6 +92,8 @@ export async function importServer(engine: Engine, path: string, also?: string):
   try {
     if (also !== undefined) for (const domain of found) more.set(domain, await openMore(also, domain));
     for (const file of files) await importFile(engine, file, result, more);
+    // After all accounts, so that members of rooms are known by theirs.
+    for (const [domain, one] of more) await importRooms(engine, domain, one, result);
   } finally {
     for (const one of more.values()) await one.close();
   }
@@ -103,14 +105,68 @@ function hostOf(engine: Engine, jid: string | undefined): Host | undefined {
   return engine.hosts.find((one) => one.domain === domain);
 }
 
-async function importFile(engine: Engine, path: string, result: ImportResult, more: ReadonlyMap<string, More>): Promise<void> {
-  const root = dirname(path);
-  const marks = engine.storage.keyValue(MARK);
-  const left = (what: string): void => {
+/** Notes what was not taken. */
+function tellIn(result: ImportResult): (what: string) => void {
+  return (what) => {
     result.leftCount++;
     if (result.left.length < TOLD) result.left.push(what);
   };
-  const durable = (): Promise<void> => new Promise((resolve, reject) => engine.storage.afterCommit(resolve, reject));
+}
+
+const durableIn = (engine: Engine): Promise<void> => new Promise((resolve, reject) => engine.storage.afterCommit(resolve, reject));
+
+interface RoomPlace {
+  readonly service: RoomTransfer;
+  readonly host: Host;
+  readonly result: ImportResult;
+  readonly left: (what: string) => void;
+}
+
+/** Messages come before the room that they are of: what a run that broke off has left of it goes. Undefined when it is not to be taken. */
+async function beginRoom(engine: Engine, element: Element, { service, host, result, left }: RoomPlace): Promise<RoomImport | undefined> {
+  const marks = engine.storage.keyValue(MARK);
+  const local = Jid.tryParse(`${element.attr('name') ?? ''}@${service.domain}`)?.local ?? '';
+  const jid = `${local}@${service.domain}`;
+  if (local === '') return void left(`"${element.attr('name') ?? ''}" cannot be the name of a room`);
+  if (await service.isTaken(local)) return void result.there.push(jid);
+  const before = await marks.get(0, jid);
+  if (before !== undefined) engine.storage.mailboxes.trim(Number(before), Number.MAX_SAFE_INTEGER);
+  const room = new RoomImport(host, service, local, element, left);
+  marks.set(0, jid, String(room.mailbox));
+  return room;
+}
+
+async function endRoom(engine: Engine, room: RoomImport, result: ImportResult, left: (what: string) => void): Promise<void> {
+  try {
+    await room.finish(result.counts);
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error;
+    left(`${room.jid}: ${error.text ?? error.condition}`);
+    room.discard();
+  }
+  engine.storage.keyValue(MARK).delete(0, room.jid);
+  await durableIn(engine);
+}
+
+/** The rooms that another server has and does not export. */
+async function importRooms(engine: Engine, domain: string, more: More, result: ImportResult): Promise<void> {
+  const host = hostOf(engine, domain);
+  const service = host?.features.service(roomTransfer);
+  if (host === undefined || service === undefined) return;
+  const left = tellIn(result);
+  for await (const { local, parts } of more.rooms(service.domain, left)) {
+    const room = await beginRoom(engine, el('room', { xmlns: TRANSFER, name: local }), { service, host, result, left });
+    if (room === undefined) continue;
+    for (const part of parts) await room.take(part, false);
+    await endRoom(engine, room, result, left);
+  }
+}
+
+async function importFile(engine: Engine, path: string, result: ImportResult, more: ReadonlyMap<string, More>): Promise<void> {
+  const root = dirname(path);
+  const marks = engine.storage.keyValue(MARK);
+  const left = tellIn(result);
+  const durable = (): Promise<void> => durableIn(engine);
   /** Whose accounts and rooms follow; undefined for a domain that is not served here. */
   let host: Host | undefined;
   let name: string | undefined;
@@ -121,29 +177,6 @@ async function importFile(engine: Engine, path: string, result: ImportResult, mo
   let rooms: RoomTransfer | undefined;
   let room: RoomImport | undefined;
   let nodes: NodesImport | undefined;
-
-  /** Messages come before the room that they are of: what a run that broke off has left of it goes. */
-  const beginRoom = async (element: Element, service: RoomTransfer, of: Host): Promise<void> => {
-    const local = Jid.tryParse(`${element.attr('name') ?? ''}@${service.domain}`)?.local ?? '';
-    const jid = `${local}@${service.domain}`;
-    if (local === '') return left(`"${element.attr('name') ?? ''}" cannot be the name of a room`);
-    if (await service.isTaken(local)) return void result.there.push(jid);
-    const before = await marks.get(0, jid);
-    if (before !== undefined) engine.storage.mailboxes.trim(Number(before), Number.MAX_SAFE_INTEGER);
-    room = new RoomImport(of, service, local, element, left);
-    marks.set(0, jid, String(room.mailbox));
-  };
-  const endRoom = async (done: RoomImport): Promise<void> => {
-    try {
-      await done.finish(result.counts);
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error;
-      left(`${done.jid}: ${error.text ?? error.condition}`);
-      done.discard();
-    }
-    marks.delete(0, done.jid);
-    await durable();
-  };
 
   /** The account is made when its keys are known, before the first of its data. */
   const begin = async (): Promise<void> => {
@@ -193,7 +226,7 @@ async function importFile(engine: Engine, path: string, result: ImportResult, mo
       } else if (element.ns === TRANSFER && element.name === 'rooms') {
         rooms = host !== undefined ? roomsFor(host, element.attr('jid') ?? '', left) : undefined;
       } else if (element.ns === TRANSFER && element.name === 'room') {
-        if (rooms !== undefined && host !== undefined) await beginRoom(element, rooms, host);
+        if (rooms !== undefined && host !== undefined) room = await beginRoom(engine, element, { service: rooms, host, result, left });
       } else if (element.ns === TRANSFER && element.name === 'nodes') {
         if (host !== undefined) nodes = await NodesImport.begin(host, element.attr('jid') ?? '', marks, result, left);
       } else if (nodes !== undefined) nodes.enter(element);
@@ -206,7 +239,7 @@ async function importFile(engine: Engine, path: string, result: ImportResult, mo
     if (room !== undefined) {
       if (kind === 'payload') await room.take(step.element, step.within === 'archive');
       else if (step.name === 'room') {
-        await endRoom(room);
+        await endRoom(engine, room, result, left);
         room = undefined;
       }
       continue;

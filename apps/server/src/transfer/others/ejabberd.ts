@@ -1,34 +1,48 @@
-/** The archive in a dump of ejabberd's tables (`ejabberdctl dump FILE`, mod_mam with db_type mnesia); its export for XEP-0227 has none. */
+/** Archives and rooms in a dump of ejabberd's tables (`ejabberdctl dump FILE`, mod_mam and mod_muc with db_type mnesia); its export for XEP-0227 has neither. */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Element, escapeAttr, escapeText, utf8Decode } from '@parley/xml';
 import { TransferError } from '../walk.ts';
-import { parseTerm, type Term, TermSplitter, Tuple } from './erlang.ts';
+import { Atom, parseTerm, type Term, TermSplitter, Tuple } from './erlang.ts';
 import { elementOf, type More, type MoreMessage } from './more.ts';
+import { type OtherRoom, roomOf } from './rooms.ts';
 
 const TERM_BYTES = 16 * 1024 * 1024;
 
 /** Where an entry lies in the file. */
-interface Place {
-  /** Microseconds since the epoch: ejabberd's id, which also is the order. */
-  readonly id: number;
+interface Span {
   readonly offset: number;
   readonly length: number;
+}
+interface Place extends Span {
+  /** Microseconds since the epoch: ejabberd's id, which also is the order. */
+  readonly id: number;
+}
+interface RoomPlace extends Span {
+  readonly local: string;
+  readonly host: string;
 }
 
 export class EjabberdDump implements More {
   readonly #file: FileHandle;
   readonly #places: ReadonlyMap<string, Place[]>;
+  readonly #rooms: readonly RoomPlace[];
 
-  private constructor(file: FileHandle, places: ReadonlyMap<string, Place[]>) {
+  private constructor(file: FileHandle, places: ReadonlyMap<string, Place[]>, rooms: readonly RoomPlace[]) {
     this.#file = file;
     this.#places = places;
+    this.#rooms = rooms;
   }
 
   /** Reads the dump once to see whose entries lie where. Throws TransferError. */
   static async open(path: string, domain: string): Promise<EjabberdDump> {
     const places = new Map<string, Place[]>();
+    const rooms: RoomPlace[] = [];
     for await (const { text, offset } of termsOf(path)) {
+      if (text.startsWith('{muc_room,')) {
+        const [local, host] = roomTerm(text, path)?.name ?? [];
+        if (local !== undefined && host !== undefined) rooms.push({ local, host, offset, length: text.length });
+      }
       if (!text.startsWith('{archive_msg,')) continue;
       const entry = entryOf(text, path);
       // What rooms have said is under their own names.
@@ -39,21 +53,42 @@ export class EjabberdDump implements More {
       else list.push(place);
     }
     for (const list of places.values()) list.sort((a, b) => a.id - b.id);
-    return new EjabberdDump(await open(path, 'r'), places);
+    return new EjabberdDump(await open(path, 'r'), places, rooms);
   }
 
   async *of(local: string, left: (what: string) => void): AsyncIterable<MoreMessage> {
-    for (const { id, offset, length } of this.#places.get(local) ?? []) {
-      const { buffer } = await this.#file.read(Buffer.alloc(length), 0, length, offset);
+    for (const { id, ...span } of this.#places.get(local) ?? []) {
+      const text = await this.#text(span);
       let message: Element | undefined;
       try {
-        const entry = entryOf(buffer.toString('latin1'), '');
+        const entry = entryOf(text, '');
         message = entry === undefined ? undefined : elementOf(xmlOf(entry.packet));
       } catch {
         // Said below.
       }
       if (message === undefined) left('an archived message that cannot be read');
       else yield { kind: 'archived', id: String(id), at: Math.floor(id / 1000), message };
+    }
+  }
+
+  async #text({ offset, length }: Span): Promise<string> {
+    const { buffer } = await this.#file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.toString('latin1');
+  }
+
+  /** Its export has them, as privacy lists. */
+  async blocked(): Promise<readonly string[]> {
+    return [];
+  }
+
+  async *rooms(service: string, left: (what: string) => void): AsyncIterable<OtherRoom> {
+    const own = service.slice(service.indexOf('.'));
+    const elsewhere = new Set(this.#rooms.filter(({ host }) => host !== service && host.endsWith(own)).map(({ host }) => host));
+    for (const host of elsewhere) left(`rooms of ${host}: those of this server are at ${service} (features.muc.host)`);
+    for (const { local, host, ...span } of this.#rooms) {
+      if (host !== service) continue;
+      const room = roomIn(local, roomTerm(await this.#text(span), '')?.options ?? []);
+      if (room !== undefined) yield room;
     }
   }
 
@@ -104,6 +139,68 @@ function entryOf(text: string, path: string): { local: string; host: string; id:
   const number = Number(textOf(id) ?? 'x');
   if (local === undefined || host === undefined || !Number.isSafeInteger(number) || packet === undefined) return undefined;
   return { local, host, id: number, packet };
+}
+
+/** `{muc_room, {Name, Host}, Options}`. Throws TransferError. */
+function roomTerm(text: string, path: string): { name: [string, string]; options: readonly Term[] } | undefined {
+  let term: Term;
+  try {
+    term = parseTerm(text);
+  } catch (error) {
+    throw new TransferError(`${path}: a room is not as ejabberd writes it (${(error as Error).message}).`);
+  }
+  const [, name, options] = term instanceof Tuple ? term.items : [];
+  const [local, host] = name instanceof Tuple ? name.items.map(textOf) : [];
+  return local === undefined || host === undefined || !Array.isArray(options)
+    ? undefined
+    : { name: [local, host], options: options as readonly Term[] };
+}
+
+/** Undefined for a room that goes when everybody has left. */
+function roomIn(local: string, list: readonly Term[]): OtherRoom | undefined {
+  const options = new Map(list.flatMap((one) => (one instanceof Tuple ? [[one.record, one.items[1]] as const] : [])));
+  const flag = (name: string): boolean | undefined => {
+    const value = options.get(name);
+    return value instanceof Atom ? value.name === 'true' : undefined;
+  };
+  if (flag('persistent') !== true) return undefined;
+  const told = (name: string): string | undefined => textOf(options.get(name));
+  const subject = options.get('subject');
+  // `[{text, Language, Text}]`; before 19.05 the text alone.
+  const texts = Array.isArray(subject)
+    ? (subject as Term[]).flatMap((one) => (one instanceof Tuple ? (textOf(one.items[2]) ?? []) : []))
+    : [];
+  const author = options.get('subject_author');
+  const people = options.get('affiliations');
+  return roomOf(local, {
+    name: told('title'),
+    description: told('description'),
+    language: told('lang'),
+    isPublic: flag('public'),
+    membersOnly: flag('members_only'),
+    moderated: flag('moderated'),
+    password: flag('password_protected') === true ? told('password') : '',
+    open: flag('anonymous') === undefined ? undefined : flag('anonymous') === false,
+    changeSubject: flag('allow_change_subj'),
+    allowInvites: flag('allow_user_invites'),
+    allowPm: flag('allow_private_messages'),
+    subject: {
+      text: texts[0] ?? textOf(subject) ?? '',
+      nick: textOf(author instanceof Tuple ? author.items[0] : author) ?? '',
+      at: undefined,
+    },
+    people: Array.isArray(people) ? (people as Term[]).flatMap(personOf) : [],
+  });
+}
+
+/** `{{User, Host, Resource}, Affiliation}` or `{…, {Affiliation, Reason}}`. */
+function personOf(term: Term): { jid: string; affiliation: string; reason: string | undefined }[] {
+  if (!(term instanceof Tuple)) return [];
+  const [who, place] = term.items;
+  const [user, host] = who instanceof Tuple ? who.items.map(textOf) : [];
+  const [affiliation, reason] = place instanceof Tuple ? place.items : [place];
+  if (user === undefined || host === undefined || !(affiliation instanceof Atom)) return [];
+  return [{ jid: user === '' ? host : `${user}@${host}`, affiliation: affiliation.name, reason: textOf(reason) }];
 }
 
 /** `{xmlel, Name, Attributes, Children}` and `{xmlcdata, Text}` as XML. Throws when it is something else. */

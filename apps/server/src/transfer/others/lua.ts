@@ -12,6 +12,17 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a
 
 /** The tables of a list (`item({…});` one after another), `text` being its bytes one to a character (latin1). Strings are bytes likewise. Throws SyntaxError. */
 export function parseItems(text: string): LuaTable[] {
+  return parse(text, 'item(', ')');
+}
+
+/** What one file returns: `return {…};`, read in the same way. Throws SyntaxError. */
+export function parseReturn(text: string): LuaTable {
+  const [found, ...more] = parse(text, 'return ', '');
+  if (found === undefined || more.length > 0) throw new SyntaxError('this is not one Lua table');
+  return found;
+}
+
+function parse(text: string, before: string, after: string): LuaTable[] {
   let at = 0;
   const fail = (): never => {
     throw new SyntaxError(`no Lua value at ${at}: ${text.slice(at, at + 20)}`);
@@ -90,10 +101,10 @@ export function parseItems(text: string): LuaTable[] {
     return Number(number);
   };
   const found: LuaTable[] = [];
-  while (take('item(')) {
+  while (take(before)) {
     const one = value(0);
     found.push(typeof one === 'object' ? one : fail());
-    expect(')');
+    expect(after);
     take(';');
   }
   blank();

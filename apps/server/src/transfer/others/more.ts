@@ -4,6 +4,7 @@ import { type Element, parseElement } from '@parley/xml';
 import { TransferError } from '../walk.ts';
 import { EjabberdDump } from './ejabberd.ts';
 import { ProsodyData } from './prosody.ts';
+import type { OtherRoom } from './rooms.ts';
 
 export type MoreMessage =
   /** In the archive. */
@@ -14,6 +15,10 @@ export type MoreMessage =
 export interface More {
   /** Messages of this account, the archived ones first, in order; `left` is told of those that cannot be read. */
   of(local: string, left: (what: string) => void): AsyncIterable<MoreMessage>;
+  /** Addresses that this account has blocked, where the export does not tell. */
+  blocked(local: string, left: (what: string) => void): Promise<readonly string[]>;
+  /** Rooms at this address that stay when everybody has left. */
+  rooms(service: string, left: (what: string) => void): AsyncIterable<OtherRoom>;
   close(): Promise<void>;
 }
 

@@ -1,12 +1,14 @@
 // The formats in which ejabberd and Prosody keep things: literals only, and whatever is no literal is refused.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EjabberdDump } from './ejabberd.ts';
 import { Atom, parseTerm, TermSplitter, Tuple } from './erlang.ts';
-import { parseItems } from './lua.ts';
+import { parseItems, parseReturn } from './lua.ts';
+import { ProsodyData } from './prosody.ts';
+import type { OtherRoom } from './rooms.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -84,6 +86,9 @@ test('Lua items: keys, positions, escapes; code is refused', () => {
       ['attr', { list: [], fields: new Map() }],
     ]),
   });
+  assert.equal(parseReturn('return { a = 1; };\n').fields.get('a'), 1);
+  for (const text of ['return {} return {}', '', 'return', 'return 1', '{}', 'return {}.x'])
+    assert.throws(() => parseReturn(text), SyntaxError, text);
   for (const text of [
     'os.exit()',
     'item(os)',
@@ -94,4 +99,75 @@ test('Lua items: keys, positions, escapes; code is refused', () => {
     'item("x")',
   ])
     assert.throws(() => parseItems(text), SyntaxError, text.slice(0, 20));
+});
+
+const shown = ({ local, parts }: OtherRoom): [string, string] => [local, parts.map(String).join('')];
+async function all(rooms: AsyncIterable<OtherRoom>): Promise<[string, string][]> {
+  const found: [string, string][] = [];
+  for await (const room of rooms) found.push(shown(room));
+  return found;
+}
+
+test('rooms in a dump: those that stay, at this address; what is not as expected is passed over', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-dump-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'dump');
+  const room = (name: string, host: string, options: string): string => `{muc_room,{<<"${name}">>,<<"${host}">>},[${options}]}.\n`;
+  const owner = `{affiliations,[{{<<"ann">>,<<"h">>,<<>>},{owner,<<>>}},{{<<"bob">>,<<"h">>,<<>>},member},{{<<>>,<<"spam.h">>,<<>>},{outcast,<<"bad">>}},nonsense]}`;
+  await writeFile(
+    path,
+    `{tables,[]}.\n${room('tea', 'rooms.h', `{persistent,true},{title,<<"Tea">>},{password_protected,true},{password,<<"pw">>},{anonymous,true},{subject,[{text,<<>>,<<"Hi <&>">>}]},{subject_author,{<<"Ann">>,x}},${owner}`)}` +
+      room('old', 'rooms.h', `{persistent,true},{subject,<<"Old">>},{subject_author,<<"Bob">>},${owner}`) +
+      room('gone', 'rooms.h', `{persistent,false},${owner}`) +
+      room('far', 'muc.h', `{persistent,true},${owner}`) +
+      room('foreign', 'muc.other', `{persistent,true},${owner}`),
+    'latin1',
+  );
+  const dump = await EjabberdDump.open(path, 'h');
+  t.after(() => dump.close());
+  const left: string[] = [];
+  const [[tea, text] = [], [old, older] = [], ...rest] = await all(dump.rooms('rooms.h', (what) => left.push(what)));
+  assert.deepEqual([tea, old, rest], ['tea', 'old', []]);
+  assert.deepEqual(left, ['rooms of muc.h: those of this server are at rooms.h (features.muc.host)']);
+  assert.match(text ?? '', /roomname"><value>Tea<.*passwordprotectedroom"><value>1<.*roomsecret"><value>pw<.*whois"><value>moderators</);
+  assert.doesNotMatch(text ?? '', /moderatedroom/, 'what is not said is not decided here');
+  assert.match(
+    text ?? '',
+    /<subject [^>]*nick="Ann">Hi &lt;&amp;&gt;<.*ann@h" affiliation="owner".*bob@h" affiliation="member".*"spam.h" affiliation="outcast"><reason>bad</,
+  );
+  assert.match(older ?? '', /nick="Bob">Old</);
+  await writeFile(path, '{tables,[]}.\n{muc_room,{<<"tea">>,#Fun<x>}}.\n', 'latin1');
+  await assert.rejects(EjabberdDump.open(path, 'h'), /is not as ejabberd writes it/);
+});
+
+test('rooms and block lists in a data folder of Prosody; a file that is none is said and left out', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-prosody-'));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const path of ['h%2ex/blocklist', 'rooms%2eh%2ex/config', 'muc%2eh%2ex/config'])
+    await mkdir(join(folder, path), { recursive: true });
+  const put = (path: string, text: string): Promise<void> => writeFile(join(folder, path), text, 'latin1');
+  await put('h%2ex/blocklist/ann.dat', 'return {\n\t[false] = {\n\t\t["created"] = 1;\n\t};\n\t["m\\195\\169l@h"] = 12;\n};\n');
+  await put('h%2ex/blocklist/bob.dat', 'return os.exit()');
+  await put(
+    'rooms%2eh%2ex/config/caf%c3%a9.dat',
+    'return { ["_data"] = { ["persistent"] = true; ["members_only"] = true; ["subject"] = "S"; ["subject_from"] = "x@y/An/n"; ["subject_time"] = 1; };' +
+      ' ["_affiliations"] = { ["ann@h"] = "owner"; }; ["bob@h"] = "member"; ["_affiliation_data"] = { ["bob@h"] = { ["reserved_nickname"] = "Bob"; }; }; };',
+  );
+  await put('rooms%2eh%2ex/config/gone.dat', 'return { ["_data"] = {}; ["ann@h"] = "owner"; };');
+  await put('rooms%2eh%2ex/config/code.dat', 'return (function() end)()');
+  await put('muc%2eh%2ex/config/far.dat', 'return {};');
+  const data = await ProsodyData.open(folder, 'h.x');
+  const left: string[] = [];
+  const tell = (what: string): void => void left.push(what.replace(folder, ''));
+  assert.deepEqual(
+    [await data.blocked('ann', tell), await data.blocked('bob', tell), await data.blocked('eve', tell)],
+    [['mél@h'], [], []],
+  );
+  const [[local, text] = [], ...rest] = await all(data.rooms('rooms.h.x', tell));
+  assert.deepEqual([local, rest], ['café', []]);
+  assert.match(text ?? '', /publicroom"><value>1<.*membersonly"><value>1<.*whois"><value>moderators</);
+  assert.match(text ?? '', /<subject [^>]*nick="An\/n" stamp="1970-01-01T00:00:01[^"]*">S</);
+  assert.match(text ?? '', /ann@h" affiliation="owner".*bob@h" affiliation="member" nick="Bob"/);
+  assert.equal(left.length, 3);
+  assert.match(left.join('\n'), /bob\.dat: no Lua value.*\nrooms of muc\.h\.x: .*\n.*code\.dat: no Lua value/);
 });
