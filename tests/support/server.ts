@@ -12,11 +12,13 @@ import { prosodyProgram, registerInBand } from './prosody.ts';
 
 export const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+type Settings = Readonly<Record<string, string | number | boolean | undefined>>;
+
 export interface ServerSpec {
   /** Which program. Default: `PARLEY_INTEROP_SERVER` of the environment, else 'parley'. */
   readonly kind?: 'parley' | 'prosody';
   /** Parley's configuration by key (`'history.keep': 'until-delivered'`), over what {@link startServer} sets; undefined leaves a setting out. */
-  readonly config?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly config?: Settings | ((ports: Ports) => Settings);
   /** Kept when given; otherwise a fresh temporary folder that `stop` removes. */
   readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -128,7 +130,7 @@ class RunningServer implements TestServer {
       'tls.mode': 'selfsigned',
       'registration.open': true,
       'registration.perAddressPerHour': 0,
-      ...this.#spec.config,
+      ...(typeof this.#spec.config === 'function' ? this.#spec.config(this.ports) : this.#spec.config),
     };
     const flags = Object.entries(config).flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]));
     return new Program(process.execPath, [...serverFlags(), join(repository, 'apps/server/src/main.ts'), ...flags], {

@@ -120,7 +120,7 @@ export async function openEngine({ config: first, folder, log, publicUrl }: Engi
       // Without HTTP there is nobody who would take the files.
       const slots = config.listen.http === undefined ? undefined : index === 0 ? media.slots : media.slotsFor(grantsOf(now, publicUrl));
       const features = new FeatureSet(core);
-      await features.load(serverFeatures(slots, files, openPush, senders, providers), featureConfig(first));
+      await features.load(serverFeatures(slots, files, openPush, senders, providers, publicUrl), featureConfig(first));
       return { domain: first.domain, core, features, storage, media };
     };
     const hosts: [Host, ...Host[]] = [await open(config.domains[0], 0)];

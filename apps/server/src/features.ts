@@ -4,13 +4,14 @@ import {
   type CodeSender,
   identityFeature,
   type OpenWebPush,
+  passkeysFeature,
   type SocialProviders,
   socialFeature,
   standardFeatures,
   webPushFeature,
 } from '@parley/features';
 import { type Files, type Slots, uploadFeature } from '@parley/features/upload';
-import { appTokens } from '@parley/http';
+import { appTokens, passkeyVerifier } from '@parley/http';
 
 /** For checking a configuration without a media server. */
 export const NO_SLOTS: Slots = {
@@ -40,11 +41,13 @@ export function serverFeatures(
   openPush: OpenWebPush = NO_WEB_PUSH,
   senders: readonly CodeSender[] = [],
   providers: SocialProviders = NO_PROVIDERS,
+  publicUrl: (domain: string) => string = (domain) => `https://${domain}`,
 ): ReadonlyArray<Feature<Options>> {
   const always = [
     ...standardFeatures,
     webPushFeature(openPush),
-    identityFeature(senders, providers.list.length > 0),
+    identityFeature(senders),
+    passkeysFeature(passkeyVerifier, publicUrl),
     socialFeature(providers),
     appKeysFeature(appTokens),
   ];

@@ -151,6 +151,7 @@ function Root(): ReactElement {
         email={info?.emailCodes === true ? { steps: codeSteps, signUp: info.signUpByCode } : undefined}
         providers={info?.providers ?? []}
         go={async (provider) => leaveFor(await (await sessionOrSentence()).beginSocial(provider), 'enter')}
+        passkey={info?.passkeys === true ? async () => open(await (await sessionOrSentence()).signInByPasskey()) : undefined}
         proved={page.proof === undefined ? undefined : { proof: page.proof, steps: codeSteps, back: () => setPage({ kind: 'sign-in' }) }}
         onIntent={() => {
           void loadSession().catch(() => undefined);

@@ -82,6 +82,8 @@ export const standardFeatures: ReadonlyArray<Feature<Options>> = [
 export { appKeysFeature } from './app-keys/index.ts';
 /** Needs what carries codes to people, so `apps/server` makes it. */
 export { type CodeSender, identityFeature } from './identity/index.ts';
+/** Needs what checks answers of authenticators, so `apps/server` makes it. */
+export { passkeysFeature } from './passkeys/index.ts';
 /** Needs who asks other providers, so `apps/server` makes it. */
 export { type SocialProviders, socialFeature } from './social/index.ts';
 /** Needs the media server, so `apps/server` makes it. */

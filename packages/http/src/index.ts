@@ -25,6 +25,7 @@ export type { HttpSite } from './listener/sites.ts';
 export { codeMail } from './mail/code-mail.ts';
 export { type Mailer, type MailOptions, mailServer, openMailer } from './mail/mailer.ts';
 export type { Metric } from './metrics/metrics.ts';
+export { passkeyVerifier } from './passkeys/verifier.ts';
 export { openWebPush, type PushAnswer, type PushMessage, type WebPush, type WebPushOptions } from './push/web-push.ts';
 export * from './sms/index.ts';
 export { openProviders } from './social/providers.ts';

@@ -121,4 +121,5 @@ export const NS = {
   channelSearchErrors: 'urn:xmpp:channel-search:0:error',
   groups: 'urn:parley:groups:0',
   identity: 'urn:parley:identity:0',
+  passkeys: 'urn:parley:passkeys:0',
 } as const;

@@ -1,6 +1,5 @@
 import type { Element } from '@parley/xml';
 import type { KeptAccount } from './account.ts';
-import type { Codes } from './code-types.ts';
 import { Connection, type Identity } from './connection/connection.ts';
 import { findServer } from './connection/discover.ts';
 import { Entry, identityOf, keptDeviceId } from './connection/entry.ts';
@@ -19,6 +18,7 @@ import { ChatError } from './errors.ts';
 import { GroupBook } from './groups/groups.ts';
 import { plainText } from './messages/pipeline.ts';
 import { Cell, callSafely, Emitter } from './observable.ts';
+import type { Passkeys } from './passkey-types.ts';
 import { AvatarBook } from './people/avatars.ts';
 import { ContactBook, parseChat, parseUser } from './people/contacts.ts';
 import { DeviceList, leaveDevice } from './people/devices.ts';
@@ -85,7 +85,7 @@ export class Client implements ChatClientApi {
   readonly avatars: AvatarBook;
   readonly #search: Search;
   readonly #expiry: Expiry;
-  readonly #entry: Entry;
+  readonly codes: Entry;
   readonly #grants: TabGrants;
   readonly push: Push;
   readonly devices: Devices;
@@ -161,8 +161,8 @@ export class Client implements ChatClientApi {
       avatars: this.avatars,
     });
     this.#emitter.on('message.status', ({ message }) => this.#outbox.statusChanged(message));
-    this.#entry = this.#makeEntry();
-    this.#grants = new TabGrants(this.#platform, this.#connection, (device) => this.#entry.grant(device));
+    this.codes = this.#makeEntry();
+    this.#grants = new TabGrants(this.#platform, this.#connection, (device) => this.codes.grant(device));
     this.xmpp = rawXmpp(this.#connection, this.#stanzaListeners);
   }
 
@@ -219,12 +219,12 @@ export class Client implements ChatClientApi {
     });
   }
 
-  get codes(): Codes {
-    return this.#entry;
+  get social(): Social {
+    return this.codes.social;
   }
 
-  get social(): Social {
-    return this.#entry.social;
+  get passkeys(): Passkeys {
+    return this.codes.passkeys;
   }
 
   get user(): Observable<UserSnapshot | undefined> {
@@ -271,7 +271,7 @@ export class Client implements ChatClientApi {
     await this.#load();
     if (this.#account === undefined) {
       const { credentials: given, token } = this.#options;
-      if (token !== undefined) return void (await this.#entry.byApp(token));
+      if (token !== undefined) return void (await this.codes.byApp(token));
       if (given === undefined) throw new ChatError('not-signed-in', 'There is no account on this device');
       await this.signIn(typeof given === 'function' ? await given() : given);
       return;
@@ -291,11 +291,11 @@ export class Client implements ChatClientApi {
   }
 
   register(credentials: Credentials): Promise<UserSnapshot> {
-    return this.#entry.withPassword(credentials, true);
+    return this.codes.withPassword(credentials, true);
   }
 
   signIn(credentials: Credentials): Promise<UserSnapshot> {
-    return this.#entry.withPassword(credentials, false);
+    return this.codes.withPassword(credentials, false);
   }
 
   async signOut(): Promise<void> {
@@ -366,7 +366,7 @@ export class Client implements ChatClientApi {
     this.#channel = channel;
     // A tab that is not the first one has no token of its own, and without a password nothing else; the app's server gives one to each.
     const { token } = this.#options;
-    this.#connection.device.onExpired = token === undefined ? undefined : (device) => this.#entry.renew(token, device);
+    this.#connection.device.onExpired = token === undefined ? undefined : (device) => this.codes.renew(token, device);
     this.#connection.device.onPassing =
       account.byToken === true && token === undefined && channel !== undefined
         ? (device) => this.#grants.ask(device, (text) => channel.post(text))

@@ -68,6 +68,11 @@ export interface Platform {
   defaultServer?(): string | undefined;
   /** Browsers: runs `work` in only one tab at a time for each name; others go on without. */
   exclusively?(name: string, work: () => Promise<void>): Promise<void>;
+  /** Browsers that have them: the person's authenticator makes a passkey, or uses one (WebAuthn, all as JSON). Rejects when the person does not want to. */
+  readonly passkeys?: {
+    create(options: Readonly<Record<string, unknown>>): Promise<unknown>;
+    use(options: Readonly<Record<string, unknown>>): Promise<unknown>;
+  };
   /** Browsers: tells other tabs that shared local data changed. */
   channel?(name: string, listener: (message: string) => void): { post(message: string): void; close(): void };
 }

@@ -4,6 +4,7 @@ import type { Conversation, ConversationSnapshot, Upload, UploadSnapshot } from 
 import type { ChatError } from './errors.ts';
 import type { Groups } from './group-types.ts';
 import type { Attachment, BlobLike, Message, MessageFailure, MessageStatus } from './message-types.ts';
+import type { Passkeys } from './passkey-types.ts';
 import type { Platform } from './platform.ts';
 import type { Social } from './social-types.ts';
 import type { ChatStore } from './store/store.ts';
@@ -296,6 +297,8 @@ export interface ChatClient {
   readonly codes: Codes;
   /** The way in by a sign-in at another provider. */
   readonly social: Social;
+  /** The way in by a passkey. */
+  readonly passkeys: Passkeys;
   /** Disconnects and removes account, keys and messages from this device. */
   signOut(): Promise<void>;
   /** By user name on the own domain or by address; the own domain alone is the conversation of type `server`. Throws `invalid-address`. */

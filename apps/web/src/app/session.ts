@@ -89,6 +89,13 @@ export async function enterByCode(proof: CodeProof, username: string | undefined
   return current;
 }
 
+/** Signs in by a passkey. Rejects with a sentence. */
+export async function signInByPasskey(): Promise<Session> {
+  const current = session();
+  await inWords(current.chat.passkeys.signIn(deviceName()));
+  return current;
+}
+
 /** Begins to sign in by another provider. Rejects with a sentence. */
 export function beginSocial(provider: string): Promise<SocialFlow> {
   return inWords(session().chat.social.begin(provider));
@@ -117,7 +124,7 @@ export async function addReturned({ chat }: Session, flow: SocialFlow, address: 
 }
 
 /** What the owner reads of this browser on the other devices. */
-function deviceName(): string {
+export function deviceName(): string {
   const { userAgent } = navigator;
   const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(userAgent)?.[0];
   const system = /Android|iPhone|iPad|Windows|Mac OS|CrOS|Linux/.exec(userAgent)?.[0];

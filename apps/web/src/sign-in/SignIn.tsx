@@ -27,6 +27,8 @@ export interface SignInProps {
   /** Other providers, and the way to them. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   readonly go: (provider: string) => Promise<void>;
+  /** Signs in by a passkey; undefined where there are none. */
+  readonly passkey: (() => Promise<void>) | undefined;
   /** Who came back from one of them and has no account yet. */
   readonly proved:
     | { readonly proof: NonNullable<EmailSignInProps['proved']>; readonly steps: CodeSteps; readonly back: () => void }
@@ -53,7 +55,18 @@ function problemWith(mode: SignInMode, { name, password }: Credentials): string 
 }
 
 /** The first page: sign in, or make an account. */
-export function SignIn({ notice, domain, registrationOpen, start, email, providers, go, proved, onIntent }: SignInProps): ReactElement {
+export function SignIn({
+  notice,
+  domain,
+  registrationOpen,
+  start,
+  email,
+  providers,
+  go,
+  passkey,
+  proved,
+  onIntent,
+}: SignInProps): ReactElement {
   const [wanted, setMode] = useState<SignInMode>('sign-in');
   const mode: SignInMode = registrationOpen ? wanted : 'sign-in';
   const [byEmail, setByEmail] = useState(false);
@@ -89,11 +102,12 @@ export function SignIn({ notice, domain, registrationOpen, start, email, provide
     }
   };
 
-  const leave = async (provider: string): Promise<void> => {
+  /** Something that needs nothing from the form. */
+  const alone = async (work: () => Promise<void>): Promise<void> => {
     setProblem(undefined);
     setBusy(true);
     try {
-      await go(provider);
+      await work();
     } catch (error) {
       if (!alive.current) return;
       setProblem(error instanceof Error ? error.message : 'Something went wrong. Please try again.');
@@ -213,8 +227,19 @@ export function SignIn({ notice, domain, registrationOpen, start, email, provide
                 Continue with e-mail
               </button>
             )}
+            {passkey !== undefined && mode === 'sign-in' && (
+              <button type="button" className="button plain wide" disabled={busy} onClick={() => void alone(passkey)}>
+                Use a passkey
+              </button>
+            )}
             {providers.map(({ id: provider, name }) => (
-              <button key={provider} type="button" className="button plain wide" disabled={busy} onClick={() => void leave(provider)}>
+              <button
+                key={provider}
+                type="button"
+                className="button plain wide"
+                disabled={busy}
+                onClick={() => void alone(() => go(provider))}
+              >
                 Continue with {name}
               </button>
             ))}

@@ -9,11 +9,20 @@ export interface ServerInfo {
   /** Codes are sent by e-mail: people may sign in, and up where `signUpByCode`, without a password. */
   readonly emailCodes: boolean;
   readonly signUpByCode: boolean;
+  /** People may sign in by a passkey, if their browser has them. */
+  readonly passkeys: boolean;
   /** Other providers by whom people may sign in. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
 }
 
-const NOTHING_KNOWN: ServerInfo = { domain: undefined, registrationOpen: true, emailCodes: false, signUpByCode: false, providers: [] };
+const NOTHING_KNOWN: ServerInfo = {
+  domain: undefined,
+  registrationOpen: true,
+  emailCodes: false,
+  signUpByCode: false,
+  passkeys: false,
+  providers: [],
+};
 const MOST_PROVIDERS = 8;
 const HINT = 'parley.signed-in';
 
@@ -28,6 +37,7 @@ export async function serverInfo(): Promise<ServerInfo> {
       readonly domain?: unknown;
       readonly codes?: unknown;
       readonly signUpByCode?: unknown;
+      readonly passkeys?: unknown;
       readonly social?: unknown;
     };
     return {
@@ -35,6 +45,7 @@ export async function serverInfo(): Promise<ServerInfo> {
       registrationOpen: told.open !== false,
       emailCodes: Array.isArray(told.codes) && told.codes.includes('email'),
       signUpByCode: told.signUpByCode === true,
+      passkeys: told.passkeys === true && globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
       providers: Array.isArray(told.social) ? (told.social as ServerInfo['providers']).slice(0, MOST_PROVIDERS) : [],
     };
   } catch {

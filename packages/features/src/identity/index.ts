@@ -44,7 +44,12 @@ const MOST_IDENTIFIERS = 10;
 const DEVICE_NAME_LENGTH = 100;
 const GRANTS_PER_HOUR = 60;
 
-const WORDS: Readonly<Record<IdentifierKind, string>> = { email: 'e-mail address', phone: 'phone number', social: 'account elsewhere' };
+const WORDS: Readonly<Record<IdentifierKind, string>> = {
+  email: 'e-mail address',
+  phone: 'phone number',
+  social: 'account elsewhere',
+  passkey: 'passkey',
+};
 const CONDITIONS: Readonly<Partial<Record<IdentityError['code'], StanzaErrorCondition>>> = {
   expired: 'not-acceptable',
   conflict: 'conflict',
@@ -60,20 +65,18 @@ interface IdentifierRow {
   readonly networks?: readonly string[];
 }
 
-/** The feature over what carries codes to people; nothing is offered without a sender, unless identifiers are proved in `otherWays`. */
-export function identityFeature(senders: readonly CodeSender[], otherWays = false): Feature {
-  const offered = senders.length > 0 || otherWays;
+/** The feature over what carries codes to people; without a sender identifiers are proved in other ways only. */
+export function identityFeature(senders: readonly CodeSender[]): Feature {
   return defineFeature({
     name: 'identity',
     about: 'Accounts found by an e-mail address or a phone number that was proved with a code: making one, signing in on a new device.',
     implements: [{ rfc: 6409, status: 'complete', note: 'as a client: mail with codes goes to the mail server of the operator' }],
-    advertises: offered ? [NS.identity] : [],
+    advertises: [NS.identity],
     needs: [tokens],
     provides: [identities],
     options: OPTIONS,
     check: (_host, config) => void readCountries(config),
     setup(ctx) {
-      if (!offered) return;
       const { config, crypto, clock, host } = ctx;
       /** Owner: the account; key: kind and identifier. */
       const table = ctx.table('identifiers', json<IdentifierRow>());
@@ -169,6 +172,18 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           busy.delete(key);
         }
       };
+
+      const attach = (account: AccountRecord, proof: Proof, also?: () => void): Promise<void> =>
+        alone(proof, async () => {
+          const owner = await accountOf(proof);
+          if (owner !== undefined && owner.id !== account.id)
+            throw new IdentityError('conflict', `Another account has this ${WORDS[proof.kind]}. Remove it there first.`);
+          if (owner === undefined && (await table.list(account.id)).length >= MOST_IDENTIFIERS)
+            throw new IdentityError('too-many', `An account has at most ${MOST_IDENTIFIERS} of them.`);
+          table.set(account.id, keyOf(proof), rowOf(proof, await table.get(account.id, keyOf(proof))));
+          also?.();
+          await durable();
+        });
 
       const service: Identities = {
         kinds: KINDS.filter((kind) => senders.some((sender) => sender.kind === kind)),
@@ -266,9 +281,8 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           const proof: Proof = { kind, value, label, device, expiresAt: clock.now() + PROOF_MS };
           return { proof: await sign(encodeProof(proof)), expiresAt: proof.expiresAt, account: await accountOf(proof) };
         },
-        async has(identifier) {
-          return (await accountOf(identifier)) !== undefined;
-        },
+        owner: accountOf,
+        attach: (account, identifier, label, also) => attach(account, { ...identifier, label, device: '', expiresAt: 0 }, also),
         async signUpWith({ proof: token, localpart, mechanism }) {
           const proof = await proofIn(token);
           if (!config.signUp) throw new IdentityError('closed', 'This server takes no registrations. Ask its operator for an account.');
@@ -314,7 +328,7 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
               el(
                 'body',
                 null,
-                `${name === '' ? 'A new device' : `A new device, "${name}",`} signed in to your account with ${proof.kind === 'social' ? `your ${WORDS.social}` : `a code sent to your ${WORDS[proof.kind]}`}. If that was not you, sign it out under linked devices.`,
+                `${name === '' ? 'A new device' : `A new device, "${name}",`} signed in to your account with ${proof.kind === 'social' || proof.kind === 'passkey' ? `your ${WORDS[proof.kind]}` : `a code sent to your ${WORDS[proof.kind]}`}. If that was not you, sign it out under linked devices.`,
               ),
             ),
           );
@@ -344,15 +358,7 @@ export function identityFeature(senders: readonly CodeSender[], otherWays = fals
           throw new StanzaError('bad-request', { text: 'Send the proof that the code was traded for.' });
         try {
           const proof = await proofIn(token);
-          await alone(proof, async () => {
-            const owner = await accountOf(proof);
-            if (owner !== undefined && owner.id !== account.id)
-              throw new IdentityError('conflict', `Another account has this ${WORDS[proof.kind]}. Remove it there first.`);
-            if (owner === undefined && (await table.list(account.id)).length >= MOST_IDENTIFIERS)
-              throw new IdentityError('too-many', `An account has at most ${MOST_IDENTIFIERS} of them.`);
-            table.set(account.id, keyOf(proof), rowOf(proof, await table.get(account.id, keyOf(proof))));
-            await durable();
-          });
+          await attach(account, proof);
         } catch (error) {
           if (!(error instanceof IdentityError)) throw error;
           throw new StanzaError(CONDITIONS[error.code] ?? 'bad-request', { text: error.message });

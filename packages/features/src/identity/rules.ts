@@ -8,8 +8,8 @@ import { utf8Decode, utf8Encode } from '@parley/xml';
 /** The kinds of identifiers that a code can prove. */
 export const KINDS = ['email', 'phone'] as const;
 export type CodeKind = (typeof KINDS)[number];
-/** Those, and sign-ins at other providers (`provider:subject`). */
-export type IdentifierKind = CodeKind | 'social';
+/** Those, sign-ins at other providers (`provider:subject`), and passkeys (their ids). */
+export type IdentifierKind = CodeKind | 'social' | 'passkey';
 
 /** Something outside of this server that belongs to a person, in its one spelling. */
 export interface Identifier {

@@ -131,8 +131,10 @@ export interface Identities {
     readonly expiresAt: number;
     readonly account: AccountRecord | undefined;
   }>;
-  /** Whether an account has the identifier. */
-  has(identifier: Identifier): Promise<boolean>;
+  /** The account that has the identifier. */
+  owner(identifier: Identifier): Promise<AccountRecord | undefined>;
+  /** Gives an identifier to an account; what `also` writes is durable with it. Rejects with `conflict` when another account has it. */
+  attach(account: AccountRecord, identifier: Identifier, label: string, also: () => void): Promise<void>;
   /** A new account for a proved identifier that no account has; signed in on the device that proved it. */
   signUpWith(request: {
     readonly proof: string;

@@ -4,7 +4,7 @@ import { base64UrlEncode, NS, StanzaError } from '@parley/protocol';
 import type { AccountRecord } from '@parley/storage';
 import { el, utf8Decode, utf8Encode } from '@parley/xml';
 import { IdentityError, identities, isDeviceId, joinToken, tokenParts } from '../identity/service.ts';
-import { type PasskeyExpectation, PasskeyError, type PasskeyRow, type Passkeys, type PasskeyVerifier, passkeys } from './service.ts';
+import { PasskeyError, type PasskeyExpectation, type PasskeyRow, type Passkeys, type PasskeyVerifier, passkeys } from './service.ts';
 
 export { PasskeyError, type Passkeys, type PasskeyVerifier, passkeys } from './service.ts';
 
@@ -38,7 +38,7 @@ export function passkeysFeature(verifier: PasskeyVerifier, origin: (domain: stri
   return defineFeature({
     name: 'passkeys',
     about: 'Signing in by a passkey (WebAuthn), added to an account that is signed in.',
-    implements: [{ rfc: 8809, status: 'complete', note: 'the registry of WebAuthn, which is what is meant; attestation is not asked for' }],
+    implements: [{ rfc: 9052, status: 'partial', note: 'the keys of passkeys (WebAuthn, which has no RFC); attestation is not asked for' }],
     advertises: [NS.passkeys],
     needs: [identities],
     provides: [passkeys],
@@ -72,7 +72,9 @@ export function passkeysFeature(verifier: PasskeyVerifier, origin: (domain: stri
       const mac = async (purpose: string, body: Uint8Array): Promise<Uint8Array> =>
         crypto.hmac('SHA-256', await key, utf8Encode([purpose, base64UrlEncode(boot), base64UrlEncode(body)].join('\n')));
       const site = (): { origin: string; rpId: string; usable: boolean } => {
-        const { protocol, hostname, origin: own } = new URL(origin(host));
+        const address = origin(host);
+        if (address === '') return { origin: '', rpId: '', usable: false };
+        const { protocol, hostname, origin: own } = new URL(address);
         const named = !/^[\d.]+$|^\[/.test(hostname);
         return { origin: own, rpId: hostname, usable: named && (protocol === 'https:' || hostname === 'localhost') };
       };
@@ -81,7 +83,12 @@ export function passkeysFeature(verifier: PasskeyVerifier, origin: (domain: stri
         if (!usable) throw new PasskeyError('off', 'Browsers do not allow passkeys at the address of this server.');
         const expiresAt = clock.now() + FLOW_MS;
         const body = utf8Encode(JSON.stringify([purpose, subject, base64UrlEncode(ctx.random.bytes(NONCE_BYTES)), expiresAt]));
-        return { challenge: base64UrlEncode(await mac('challenge', body)), rpId, flow: joinToken(body, await mac('flow', body)), expiresAt };
+        return {
+          challenge: base64UrlEncode(await mac('challenge', body)),
+          rpId,
+          flow: joinToken(body, await mac('flow', body)),
+          expiresAt,
+        };
       };
       /** What was begun, which ends with this. */
       const end = async (token: string, purpose: Flow['purpose']): Promise<{ flow: Flow; expected: PasskeyExpectation }> => {
@@ -171,9 +178,11 @@ export function passkeysFeature(verifier: PasskeyVerifier, origin: (domain: stri
           const made = flow.subject === String(account.id) ? await verifier.created(response, expected) : undefined;
           if (made === undefined || !CREDENTIAL.test(made.id)) throw new PasskeyError('refused', 'This passkey could not be added.');
           const label = (payload.attr('label') ?? '').replace(/\p{C}/gu, '').slice(0, LONGEST_NAME);
-          await ctx.use(identities).attach(account, { kind: 'passkey', value: made.id }, label, () =>
-            table.set(account.id, made.id, { publicKey: made.publicKey, counter: made.counter }),
-          );
+          await ctx
+            .use(identities)
+            .attach(account, { kind: 'passkey', value: made.id }, label, () =>
+              table.set(account.id, made.id, { publicKey: made.publicKey, counter: made.counter }),
+            );
           ctx.log.info('passkey_added', { account: account.id });
         } catch (error) {
           throw forStanza(error);

@@ -35,7 +35,7 @@ export function socialFeature(providers: SocialProviders): Feature {
       { rfc: 7636, status: 'complete', note: 'S256, always' },
       { rfc: 9207, status: 'complete' },
     ],
-    needs: providers.list.length > 0 ? [identities] : [],
+    needs: [identities],
     provides: [socialSignIn],
     options: {
       perAddressPerHour: {
@@ -130,7 +130,8 @@ export function socialFeature(providers: SocialProviders): Feature {
           const proved = await found.prove({ kind: 'social', value, label, device: flow.device });
           ctx.log.info('provider_answered', { provider });
           // The same address is no proof that it is the same person's account here: whoever has that signs in first, and adds this.
-          const sameEmail = proved.account === undefined && email !== undefined && (await found.has({ kind: 'email', value: email }));
+          const sameEmail =
+            proved.account === undefined && email !== undefined && (await found.owner({ kind: 'email', value: email })) !== undefined;
           return { ...proved, provider, value, label, sameEmail };
         },
       };

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { appKeyOperations } from '../app-keys/operations.ts';
 import { identityOperations } from '../identity/operations.ts';
 import type { HttpSite } from '../listener/sites.ts';
+import { passkeyOperations } from '../passkeys/operations.ts';
 import { registrationOperations } from '../registration/operations.ts';
 import { socialOperations } from '../social/operations.ts';
 import { openApi } from './document.ts';
@@ -14,6 +15,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...registrationOperations,
   ...identityOperations,
   ...socialOperations,
+  ...passkeyOperations,
   ...appKeyOperations,
 ];
 

@@ -1,6 +1,7 @@
 /** Which domain a request over HTTP is about. */
 import type { AppKeys } from '@parley/features/app-keys/service';
 import type { Identities } from '@parley/features/identity/service';
+import type { Passkeys } from '@parley/features/passkeys/service';
 import type { Registrar } from '@parley/features/registration/service';
 import type { SocialSignIn } from '@parley/features/social/service';
 
@@ -13,6 +14,7 @@ export interface HttpSite {
   readonly registrar: () => Registrar | undefined;
   readonly identities: () => Identities | undefined;
   readonly appKeys: () => AppKeys | undefined;
+  readonly passkeys: () => Passkeys | undefined;
   readonly social: () => SocialSignIn | undefined;
 }
 

@@ -3,6 +3,7 @@ import { el } from '@parley/xml';
 import type { KeptAccount } from '../account.ts';
 import type { CodeChallenge, CodeKind, CodeProof, Codes, Identifier } from '../code-types.ts';
 import { ChatError } from '../errors.ts';
+import type { Passkeys } from '../passkey-types.ts';
 import { parseUser } from '../people/contacts.ts';
 import type { Platform } from '../platform.ts';
 import type { Social, SocialFlow, SocialProof, SocialProvider } from '../social-types.ts';
@@ -11,6 +12,7 @@ import type { Credentials, TokenProvider, UserSnapshot } from '../types.ts';
 import type { Connection, Identity } from './connection.ts';
 import { type KeptToken, uuid } from './device.ts';
 import { findServer } from './discover.ts';
+import { passkeysOf } from './passkeys.ts';
 import { randomId } from './session.ts';
 
 /** The one that this SDK uses: a page cannot see the channel that it is on. */
@@ -60,6 +62,7 @@ export interface EntryHost {
 
 /** The ways in: name and password, or an address that is proved with a code. */
 export class Entry implements Codes {
+  readonly passkeys: Passkeys;
   readonly social: Social = {
     offered: () => this.#providers(),
     begin: (provider) => this.#beginSocial(provider),
@@ -69,6 +72,12 @@ export class Entry implements Codes {
 
   constructor(host: EntryHost) {
     this.#host = host;
+    this.passkeys = passkeysOf({
+      platform: host.platform,
+      ask: (method, path, body) => this.#ask(method, path, body),
+      iq: (request) => this.#session().iq(request),
+      enter: (proof, device, deviceName) => this.#enterBy(proof, device, deviceName),
+    });
   }
 
   /** Signs in, after making the account when `register`. */
@@ -163,7 +172,11 @@ export class Entry implements Codes {
     return this.#admitted(device, await this.#ask('POST', 'accounts', { proof, username: username.trim(), mechanism: MECHANISM }));
   }
 
-  async signIn({ proof, device }: CodeProof, deviceName?: string): Promise<UserSnapshot> {
+  signIn({ proof, device }: CodeProof, deviceName?: string): Promise<UserSnapshot> {
+    return this.#enterBy(proof, device, deviceName);
+  }
+
+  async #enterBy(proof: string, device: string, deviceName: string | undefined): Promise<UserSnapshot> {
     await this.#host.load();
     return this.#admitted(
       device,

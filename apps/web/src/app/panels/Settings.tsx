@@ -170,8 +170,8 @@ function useWays(): boolean {
   const [known, setKnown] = useState(false);
   useEffect(() => {
     let wanted = true;
-    void Promise.all([chat.codes.offered(), chat.social.offered()]).then(([{ kinds }, providers]) => {
-      if (wanted) setKnown(kinds.length > 0 || providers.length > 0);
+    void Promise.all([chat.codes.offered(), chat.passkeys.offered(), chat.social.offered()]).then(([{ kinds }, passkeys, providers]) => {
+      if (wanted) setKnown(kinds.length > 0 || passkeys || providers.length > 0);
     });
     return () => {
       wanted = false;

@@ -5,12 +5,14 @@ import { leaveFor } from '../../sign-in/social.ts';
 import { Confirm } from '../../ui/Confirm.tsx';
 import { Icon } from '../../ui/Icon.tsx';
 import type { Route } from '../route.ts';
+import { deviceName } from '../session.ts';
 import { attempt, toast } from '../toasts.tsx';
 import { PanelHeader } from './PanelHeader.tsx';
 
 interface Known {
   readonly list: readonly Identifier[];
   readonly email: boolean;
+  readonly passkeys: boolean;
   readonly providers: readonly SocialProvider[];
 }
 
@@ -75,9 +77,9 @@ export function SignInWays({ route }: { readonly route: Route }): ReactElement {
   useEffect(() => {
     if (state !== 'online') return;
     let wanted = true;
-    Promise.all([chat.codes.list(), chat.codes.offered(), chat.social.offered()])
-      .then(([list, { kinds }, providers]) => wanted && setKnown({ list, email: kinds.includes('email'), providers }))
-      .catch(() => wanted && setKnown({ list: [], email: false, providers: [] }));
+    Promise.all([chat.codes.list(), chat.codes.offered(), chat.passkeys.offered(), chat.social.offered()])
+      .then(([list, { kinds }, passkeys, providers]) => wanted && setKnown({ list, email: kinds.includes('email'), passkeys, providers }))
+      .catch(() => wanted && setKnown({ list: [], email: false, passkeys: false, providers: [] }));
     return () => {
       wanted = false;
     };
@@ -88,7 +90,13 @@ export function SignInWays({ route }: { readonly route: Route }): ReactElement {
     return known?.providers.find((one) => one.id === id)?.name ?? id;
   };
   const nameOf = (one: Identifier): string =>
-    one.kind === 'social' ? (one.label === '' ? providerOf(one) : `${providerOf(one)}: ${one.label}`) : one.value;
+    one.kind === 'passkey'
+      ? `Passkey: ${one.label}`
+      : one.kind === 'social'
+        ? one.label === ''
+          ? providerOf(one)
+          : `${providerOf(one)}: ${one.label}`
+        : one.value;
   const connect = async (provider: string): Promise<void> => leaveFor(await chat.social.begin(provider), 'add');
 
   return (
@@ -129,6 +137,16 @@ export function SignInWays({ route }: { readonly route: Route }): ReactElement {
               <div className="section">
                 <AddEmail done={() => ask((n) => n + 1)} />
               </div>
+            )}
+            {known.passkeys && (
+              <button
+                type="button"
+                className="menu-row"
+                onClick={() => void attempt(chat.passkeys.add(deviceName())).then(() => ask((n) => n + 1))}
+              >
+                <Icon name="person" />
+                <span>Add a passkey</span>
+              </button>
             )}
             {known.providers.map(({ id, name }) => (
               <button key={id} type="button" className="menu-row" onClick={() => void attempt(connect(id))}>

@@ -6,6 +6,21 @@ import { openWebSocket } from '../web-socket.ts';
 const CONNECT_TIMEOUT_MS = 15_000;
 const MAX_ANSWER_LENGTH = 1_048_576;
 
+/** What browsers with passkeys have learned lately: requests and answers as JSON (WebAuthn level 3). */
+const passkeys: Platform['passkeys'] =
+  globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON === undefined || globalThis.navigator?.credentials === undefined
+    ? undefined
+    : {
+        async create(options) {
+          const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options as unknown as PublicKeyCredentialCreationOptionsJSON);
+          return ((await navigator.credentials.create({ publicKey })) as PublicKeyCredential | null)?.toJSON();
+        },
+        async use(options) {
+          const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as unknown as PublicKeyCredentialRequestOptionsJSON);
+          return ((await navigator.credentials.get({ publicKey })) as PublicKeyCredential | null)?.toJSON();
+        },
+      };
+
 /** WebSocket, WebCrypto, XMLHttpRequest (for progress), Web Locks and BroadcastChannel. Works in pages and workers. */
 export function browserPlatform(): Platform {
   return {
@@ -41,6 +56,7 @@ export function browserPlatform(): Platform {
     watchNetwork,
     unmetered,
     defaultServer: () => (globalThis.location?.protocol?.startsWith('http') ? globalThis.location.origin : undefined),
+    ...(passkeys === undefined ? {} : { passkeys }),
     ...(globalThis.navigator?.locks === undefined
       ? {}
       : {
