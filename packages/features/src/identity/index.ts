@@ -104,7 +104,8 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
 
       const tooMany = (waitMs: number): IdentityError =>
         new IdentityError('too-many', `Too many codes. Try again in ${Math.ceil(waitMs / 60_000)} minutes.`, { retryAfterMs: waitMs });
-      const rowOf = ({ label, network }: Proof, before: IdentifierRow | undefined): IdentifierRow => {
+      const rowOf = (proof: Proof, before: IdentifierRow | undefined): IdentifierRow => {
+        const { network, label = before?.label } = proof;
         const networks = network === undefined ? before?.networks : withNetwork(before?.networks ?? [], network);
         return {
           provedAt: before?.provedAt ?? clock.now(),

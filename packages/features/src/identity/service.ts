@@ -126,7 +126,7 @@ export interface Identities {
     readonly known: string;
   }>;
   /** A proof for an identifier that was proved in another way than by a code. */
-  prove(identifier: Identifier & { readonly label: string; readonly device: string }): Promise<{
+  prove(identifier: Identifier & { readonly label?: string; readonly device: string }): Promise<{
     readonly proof: string;
     readonly expiresAt: number;
     readonly account: AccountRecord | undefined;

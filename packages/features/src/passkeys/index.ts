@@ -144,7 +144,7 @@ export function passkeysFeature(verifier: PasskeyVerifier, origin: (domain: stri
             throw refused();
           }
           if (result.counter !== row.counter) table.set(account.id, id, { ...row, counter: result.counter });
-          const { proof, expiresAt } = await ctx.use(identities).prove({ kind: 'passkey', value: id, label: '', device: flow.subject });
+          const { proof, expiresAt } = await ctx.use(identities).prove({ kind: 'passkey', value: id, device: flow.subject });
           return { proof, expiresAt, value: id, account };
         },
       };
