@@ -5,6 +5,7 @@ import { ConfigError, type Log } from '@parley/core';
 import { appKeys } from '@parley/features/app-keys/service';
 import { components } from '@parley/features/components/service';
 import { identities } from '@parley/features/identity/service';
+import { linking } from '@parley/features/linking/service';
 import { passkeys } from '@parley/features/passkeys/service';
 import { registrar } from '@parley/features/registration/service';
 import { socialSignIn } from '@parley/features/social/service';
@@ -219,6 +220,7 @@ async function startIn(folder: DataFolder, first: Config, log: ServerLog, again:
           registrar: () => features.service(registrar),
           identities: () => features.service(identities),
           appKeys: () => features.service(appKeys),
+          linking: () => features.service(linking),
           passkeys: () => features.service(passkeys),
           social: () => features.service(socialSignIn),
         })),

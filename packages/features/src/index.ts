@@ -19,6 +19,7 @@ import ephemeral from './ephemeral/index.ts';
 import externalServices from './external-services/index.ts';
 import fast from './fast/index.ts';
 import lastActivity from './last-activity/index.ts';
+import linking from './linking/index.ts';
 import mam from './mam/index.ts';
 import muc from './muc/index.ts';
 import pep from './pep/index.ts';
@@ -54,6 +55,7 @@ export const standardFeatures: ReadonlyArray<Feature<Options>> = [
   administration,
   csi,
   fast,
+  linking,
   devices,
   vcard,
   registration,

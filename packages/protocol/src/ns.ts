@@ -122,4 +122,5 @@ export const NS = {
   groups: 'urn:parley:groups:0',
   identity: 'urn:parley:identity:0',
   passkeys: 'urn:parley:passkeys:0',
+  linking: 'urn:parley:linking:0',
 } as const;

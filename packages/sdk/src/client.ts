@@ -16,6 +16,7 @@ import { Settings } from './conversations/settings.ts';
 import { TypingTimers } from './conversations/typing.ts';
 import { ChatError } from './errors.ts';
 import { GroupBook } from './groups/groups.ts';
+import type { Linking } from './link-types.ts';
 import { plainText } from './messages/pipeline.ts';
 import { Cell, callSafely, Emitter } from './observable.ts';
 import type { Passkeys } from './passkey-types.ts';
@@ -86,6 +87,9 @@ export class Client implements ChatClientApi {
   readonly #search: Search;
   readonly #expiry: Expiry;
   readonly codes: Entry;
+  readonly social: Social;
+  readonly passkeys: Passkeys;
+  readonly linking: Linking;
   readonly #grants: TabGrants;
   readonly push: Push;
   readonly devices: Devices;
@@ -162,6 +166,7 @@ export class Client implements ChatClientApi {
     });
     this.#emitter.on('message.status', ({ message }) => this.#outbox.statusChanged(message));
     this.codes = this.#makeEntry();
+    ({ social: this.social, passkeys: this.passkeys, linking: this.linking } = this.codes);
     this.#grants = new TabGrants(this.#platform, this.#connection, (device) => this.codes.grant(device));
     this.xmpp = rawXmpp(this.#connection, this.#stanzaListeners);
   }
@@ -217,14 +222,6 @@ export class Client implements ChatClientApi {
       wipe: () => this.#wipe(),
       identity: (account, password) => this.#identity(account, password),
     });
-  }
-
-  get social(): Social {
-    return this.codes.social;
-  }
-
-  get passkeys(): Passkeys {
-    return this.codes.passkeys;
   }
 
   get user(): Observable<UserSnapshot | undefined> {

@@ -11,6 +11,7 @@ export type * from './code-types.ts';
 export { createClient } from './create.ts';
 export type { ChatErrorCode } from './errors.ts';
 export { ChatError } from './errors.ts';
+export type * from './link-types.ts';
 export type * from './passkey-types.ts';
 export { fetchProfileName, MAX_PROFILE_NAME_LENGTH, publishProfileName } from './people/profile.ts';
 export type * from './platform.ts';

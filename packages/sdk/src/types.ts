@@ -3,6 +3,7 @@ import type { Codes } from './code-types.ts';
 import type { Conversation, ConversationSnapshot, Upload, UploadSnapshot } from './conversation-types.ts';
 import type { ChatError } from './errors.ts';
 import type { Groups } from './group-types.ts';
+import type { Linking } from './link-types.ts';
 import type { Attachment, BlobLike, Message, MessageFailure, MessageStatus } from './message-types.ts';
 import type { Passkeys } from './passkey-types.ts';
 import type { Platform } from './platform.ts';
@@ -297,6 +298,8 @@ export interface ChatClient {
   readonly codes: Codes;
   /** The way in by a sign-in at another provider. */
   readonly social: Social;
+  /** The way in from a device that is signed in. */
+  readonly linking: Linking;
   /** The way in by a passkey. */
   readonly passkeys: Passkeys;
   /** Disconnects and removes account, keys and messages from this device. */

@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly site: HttpSite;
   /** Address of the client, as far as proxies on this machine can be believed. */
   readonly remoteAddress: string;
+  /** Whoever asked is gone. */
+  readonly signal: AbortSignal;
 }
 
 export interface Operation<Body extends z.ZodType = z.ZodType, Answer extends z.ZodType = z.ZodType> {
@@ -82,7 +84,10 @@ export function serveOperations(app: FastifyInstance, operations: readonly Opera
       method: declared.method,
       url: declared.path,
       handler: async (request, reply) => {
-        const answer = await declared.run(bodyFor(declared, request.body), { site: site(request), remoteAddress: request.ip });
+        const gone = new AbortController();
+        reply.raw.once('close', () => gone.abort());
+        const asker = { site: site(request), remoteAddress: request.ip, signal: gone.signal };
+        const answer = await declared.run(bodyFor(declared, request.body), asker);
         reply.code(declared.status);
         return declared.answer.parse(answer);
       },

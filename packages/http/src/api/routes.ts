@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { appKeyOperations } from '../app-keys/operations.ts';
 import { identityOperations } from '../identity/operations.ts';
+import { linkOperations } from '../linking/operations.ts';
 import type { HttpSite } from '../listener/sites.ts';
 import { passkeyOperations } from '../passkeys/operations.ts';
 import { registrationOperations } from '../registration/operations.ts';
@@ -16,6 +17,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...identityOperations,
   ...socialOperations,
   ...passkeyOperations,
+  ...linkOperations,
   ...appKeyOperations,
 ];
 

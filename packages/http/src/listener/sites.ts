@@ -1,6 +1,7 @@
 /** Which domain a request over HTTP is about. */
 import type { AppKeys } from '@parley/features/app-keys/service';
 import type { Identities } from '@parley/features/identity/service';
+import type { Linking } from '@parley/features/linking/service';
 import type { Passkeys } from '@parley/features/passkeys/service';
 import type { Registrar } from '@parley/features/registration/service';
 import type { SocialSignIn } from '@parley/features/social/service';
@@ -14,6 +15,7 @@ export interface HttpSite {
   readonly registrar: () => Registrar | undefined;
   readonly identities: () => Identities | undefined;
   readonly appKeys: () => AppKeys | undefined;
+  readonly linking: () => Linking | undefined;
   readonly passkeys: () => Passkeys | undefined;
   readonly social: () => SocialSignIn | undefined;
 }

@@ -26,18 +26,20 @@ export const registrationOperations: readonly Operation[] = [
       open: z.boolean().describe('An account may be made with user name and password'),
       domain: z.string().describe('The domain of the accounts'),
       codes: z.array(z.enum(['email', 'phone'])).describe('What codes can be sent to'),
+      linking: z.boolean().describe('A device that is signed in can let a new one in'),
       passkeys: z.boolean().describe('One can sign in by a passkey'),
       social: z.array(z.object({ id: z.string(), name: z.string() })).describe('Other providers by whom one can sign in'),
       signUpByCode: z.boolean().describe('An account may be made by proving one of these, or by one of these providers'),
       phoneCountry: z.string().describe('The country of phone numbers without a country code, as ISO 3166 code; empty when none is set'),
     }),
     refusals: [],
-    async run(_body, { site: { domain, registrar, identities, passkeys, social } }) {
+    async run(_body, { site: { domain, registrar, identities, linking, passkeys, social } }) {
       const codes = identities();
       return {
         open: registrar()?.open ?? false,
         domain,
         codes: [...(codes?.kinds ?? [])],
+        linking: linking() !== undefined,
         passkeys: passkeys()?.usable ?? false,
         social: [...(social()?.providers ?? [])],
         signUpByCode: codes !== undefined && (codes.kinds.length > 0 || social() !== undefined) && codes.signUp,

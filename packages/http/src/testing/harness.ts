@@ -102,6 +102,7 @@ export async function startFixture(
         registrar: () => options.registrar,
         identities: () => options.identities,
         appKeys: () => undefined,
+        linking: () => undefined,
         passkeys: () => undefined,
         social: () => undefined,
       },

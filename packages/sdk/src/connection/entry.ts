@@ -3,6 +3,7 @@ import { el } from '@parley/xml';
 import type { KeptAccount } from '../account.ts';
 import type { CodeChallenge, CodeKind, CodeProof, Codes, Identifier } from '../code-types.ts';
 import { ChatError } from '../errors.ts';
+import type { Linking } from '../link-types.ts';
 import type { Passkeys } from '../passkey-types.ts';
 import { parseUser } from '../people/contacts.ts';
 import type { Platform } from '../platform.ts';
@@ -12,6 +13,7 @@ import type { Credentials, TokenProvider, UserSnapshot } from '../types.ts';
 import type { Connection, Identity } from './connection.ts';
 import { type KeptToken, uuid } from './device.ts';
 import { findServer } from './discover.ts';
+import { linkingOf } from './linking.ts';
 import { passkeysOf } from './passkeys.ts';
 import { randomId } from './session.ts';
 
@@ -63,6 +65,7 @@ export interface EntryHost {
 /** The ways in: name and password, or an address that is proved with a code. */
 export class Entry implements Codes {
   readonly passkeys: Passkeys;
+  readonly linking: Linking;
   readonly social: Social = {
     offered: () => this.#providers(),
     begin: (provider) => this.#beginSocial(provider),
@@ -72,6 +75,16 @@ export class Entry implements Codes {
 
   constructor(host: EntryHost) {
     this.#host = host;
+    this.linking = linkingOf({
+      platform: host.platform,
+      mechanism: MECHANISM,
+      ask: (method, path, body) => this.#ask(method, path, body),
+      iq: (request) => this.#session().iq(request),
+      admitted: async (device, told) => {
+        await host.load();
+        return this.#admitted(device, told);
+      },
+    });
     this.passkeys = passkeysOf({
       platform: host.platform,
       ask: (method, path, body) => this.#ask(method, path, body),
@@ -340,6 +353,7 @@ const CODES: Readonly<Record<string, ChatError['code']>> = {
   'wrong-device': 'session-expired',
   forbidden: 'not-allowed',
   refused: 'not-allowed',
+  declined: 'not-allowed',
   'has-account': 'account-exists',
   conflict: 'account-exists',
   closed: 'registration-closed',
