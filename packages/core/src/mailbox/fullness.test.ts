@@ -31,3 +31,30 @@ test('§5.6: a full mailbox stays full, and one that grows is seen to, however m
   full.forget(2);
   assert.ok(!full.isFull(2));
 });
+
+test('§5.6: a mailbox with room is not counted again before it can be full, unless the bound has changed', async () => {
+  let entries = 0;
+  let looks = 0;
+  const limits = { mailboxEntries: 50_000 };
+  const full = new Fullness({ count: () => (looks++, entries) } as unknown as MailboxStore, limits, { ...log, warn() {} });
+  const append = async (messages: number): Promise<void> => {
+    for (let i = 0; i < messages; i++) {
+      entries++;
+      full.grew(1);
+      if (i % 100 === 0) await rest();
+    }
+    await rest();
+  };
+  await append(40_000);
+  assert.ok(looks >= 1 && looks <= 2, `counted ${looks} times`);
+  assert.ok(!full.isFull(1));
+  await append(10_500);
+  assert.ok(full.isFull(1));
+  full.shrank();
+  limits.mailboxEntries = 100_000;
+  await append(1000);
+  assert.ok(!full.isFull(1));
+  limits.mailboxEntries = 20_000;
+  await append(1000);
+  assert.ok(full.isFull(1), 'the old bound was counted towards');
+});

@@ -5,20 +5,26 @@ import type { Log } from '../ports/index.ts';
 const COUNT_EVERY = 1000;
 const REMEMBERED = 50_000;
 
-/** Which mailboxes take no more. Counting is for the database, so it is done once in a thousand messages. */
+/**
+ * Which mailboxes take no more. Counting is for the database and takes the longer the more there is, so it is done after a thousand
+ * messages, and then not before so many more came as there was room for.
+ */
 export class Fullness {
-  /** Appends since the size was last looked at; of those that were appended to lately. */
+  /** Appends since the size was last looked at, less those that need no look (below 0 then); of mailboxes that were appended to lately. */
   readonly #growth = new Map<number, number>();
   readonly #full = new Set<number>();
   readonly #store: MailboxStore;
   /** Read at each look: it may be changed while the server runs. */
   readonly #limits: { readonly mailboxEntries: number };
   readonly #log: Log;
+  /** What `#growth` counts towards. */
+  #limit: number;
 
   constructor(store: MailboxStore, limits: { readonly mailboxEntries: number }, log: Log) {
     this.#store = store;
     this.#limits = limits;
     this.#log = log;
+    this.#limit = limits.mailboxEntries;
   }
 
   isFull(mailbox: number): boolean {
@@ -26,6 +32,12 @@ export class Fullness {
   }
 
   grew(mailbox: number): void {
+    const { mailboxEntries } = this.#limits;
+    if (mailboxEntries !== this.#limit) {
+      // Room was counted for another bound.
+      this.#limit = mailboxEntries;
+      this.#growth.clear();
+    }
     const count = (this.#growth.get(mailbox) ?? 0) + 1;
     if (count < COUNT_EVERY) {
       this.#growth.set(mailbox, count);
@@ -42,11 +54,16 @@ export class Fullness {
   }
 
   async #measure(mailbox: number): Promise<void> {
-    const entries = await this.#store.count(mailbox, {});
-    if (entries >= this.#limits.mailboxEntries) {
+    const limit = this.#limits.mailboxEntries;
+    const entries = await this.#store.count(mailbox, {}, limit);
+    if (entries >= limit) {
       this.#full.add(mailbox);
       this.#log.warn('mailbox_full', { mailbox, entries });
+      return;
     }
+    // What came while it was counted, and what is in the count already, is counted twice: that only makes the next look an earlier one.
+    const room = limit - entries - COUNT_EVERY;
+    if (room > 0 && limit === this.#limit) this.#growth.set(mailbox, (this.#growth.get(mailbox) ?? 0) - room);
   }
 
   /** There may be room again: counted at the next message. */
