@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startServer, type TestServer } from '../support/server.ts';
-import { acknowledge, bodyOf, chat, newUser, present, quietly, says, textsOf } from './messages.ts';
+import { acknowledge, bodyOf, chat, newUser, present, quietly, says, textsOf, until } from './messages.ts';
 import { type Heard, type Person, presence } from './people.ts';
 
 const config = { 'auth.allowPlaintext': true, 'history.keep': 'until-delivered' };
@@ -98,3 +98,33 @@ for (const sender of ['one device', 'two devices'] as const) {
     assert.deepEqual(await filesWith(dataDir, marker), []);
   });
 }
+
+test('D9: when history.keep is changed to until-delivered a large archive goes step by step, and goes on after a kill', async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-until-'));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  const limits = { 'limits.bytesPerSecond': 0 };
+  const MESSAGES = 900;
+  const kept = await startServer({ config: { ...config, ...limits, 'history.keep': 'forever' }, dataDir });
+  t.after(() => kept.kill());
+  const bob = await newUser(kept, 'bob');
+  const ann = await present(kept, await newUser(kept, 'ann'), 'phone');
+  const phone = await managed(kept, bob, 'phone');
+  for (let i = 0; i < MESSAGES; i++) ann.send(chat(phone.bare, `m${i}`));
+  await ann.settled();
+  await phone.take(says(`m${MESSAGES - 1}`));
+  await phone.settled();
+  // Taken from the inbox: its presence, the last message, the answer to a ping.
+  await acknowledge(phone, 3 + stanzasIn(phone));
+  await kept.stop();
+
+  const server = await startServer({ config: { ...config, ...limits }, dataDir });
+  t.after(() => server.stop());
+  // The presence makes it begin; how far it gets before the kill is all the same.
+  await present(server, bob, 'phone');
+  await server.kill();
+  await server.restart();
+  const back = await present(server, bob, 'phone');
+  await until('the archive to be empty', async () => (await archiveOf(back)).length === 0);
+  const another = await present(server, bob, 'laptop');
+  assert.deepEqual(await textsOf(another), []);
+});

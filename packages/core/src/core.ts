@@ -468,6 +468,7 @@ export class Core implements SessionHost, ConnectionAcceptor {
   async drain(): Promise<void> {
     this.#accepting = false;
     this.#sweepTimer?.();
+    this.mailboxes.stopTrimming();
     // What is being handled is counted already; who takes too long signs in anew.
     const working = [...this.#unfinished.all(), ...[...this.directory.all()].map(({ stream }) => stream?.working)];
     await Promise.race([Promise.allSettled(working), new Promise<void>((resolve) => this.clock.after(DRAIN_WORK_MS, resolve))]);

@@ -143,6 +143,8 @@ export class Mailboxes {
     if (session.device !== '' && state.cursors.delete('')) this.store.removeCursor(session.account.id, '');
     session.mailboxMode = 'behind';
     this.#retention.trimOld(session.account.id, state.cursors.values());
+    // Also what was left when the server ended before it was done, or kept longer until now.
+    if (this.deletesDelivered) this.#trimDelivered(session, state);
     // A page that was asked for before a pause is still on its way, and goes on from there.
     if (session.reading) return;
     return this.#catchUp(session);
@@ -384,6 +386,11 @@ export class Mailboxes {
     this.#retention.trim(mailbox, through);
   }
 
+  /** Nothing more is removed in the background; for shutdown. */
+  stopTrimming(): void {
+    this.#retention.stop();
+  }
+
   /** Whether this device of an account is waited for before entries go: a device that has been away too long is not (D9). */
   isAwaited(cursor: Cursor, bare: string): boolean {
     return this.#retention.isAwaited(cursor, bare);
@@ -463,6 +470,7 @@ export class Mailboxes {
   /** The account is gone. */
   forget(mailbox: number): void {
     this.#states.delete(mailbox);
+    this.#retention.forget(mailbox);
     this.#fullness.forget(mailbox);
   }
 

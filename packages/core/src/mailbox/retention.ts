@@ -1,11 +1,14 @@
 /** When entries of mailboxes go: once every device has them, or when their time is up (D9). */
 import type { Cursor, MailboxEntry, MailboxStore } from '@parley/storage';
-import type { CoreConfig } from '../limits.ts';
-import type { Clock, Log } from '../ports/index.ts';
+import type { CoreConfig, HistoryKeep } from '../limits.ts';
+import type { Clock, Log, Undo } from '../ports/index.ts';
 import type { Fullness } from './fullness.ts';
 
 /** Entries that one step of `expire` removes. */
 export const EXPIRE_SLICE = 1000;
+/** Entries that go from a mailbox at once, and the pause until the next ones go: when `history.keep` is changed it may be millions. */
+export const TRIM_SLICE = 200;
+const TRIM_PAUSE_MS = 20;
 
 interface Parts {
   readonly store: MailboxStore;
@@ -19,9 +22,15 @@ interface Parts {
 
 export class Retention {
   readonly #parts: Parts;
+  /** Mailboxes of which more is to go, and up to where. It need not be written down: whoever trims a mailbox asks for all that may go. */
+  readonly #unfinished = new Map<number, number>();
+  #next: Undo | undefined;
+  /** Under which `history.keep` they are to go. */
+  #keep: HistoryKeep;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#keep = parts.config.historyKeep;
   }
 
   /**
@@ -45,15 +54,56 @@ export class Retention {
     if (through > 0) this.trim(mailbox, through);
   }
 
+  /** Removes what there is up to a position: the first entries now, the others step by step in the background. */
   trim(mailbox: number, through: number): void {
-    const { store, fullness, log } = this.#parts;
-    try {
-      store.trim(mailbox, through);
+    const waiting = this.#unfinished.get(mailbox);
+    if (waiting === undefined) this.#trimSome(mailbox, through);
+    else if (waiting < through) this.#unfinished.set(mailbox, through);
+  }
+
+  /** The account is gone, and its mailbox with it. */
+  forget(mailbox: number): void {
+    this.#unfinished.delete(mailbox);
+  }
+
+  /** Nothing more is removed; for shutdown. What is left goes when the account is here again. */
+  stop(): void {
+    this.#next?.();
+    this.#next = undefined;
+    this.#unfinished.clear();
+  }
+
+  #trimSome(mailbox: number, through: number): void {
+    const { store, fullness } = this.#parts;
+    const failed = (error: unknown): void => this.#parts.log.warn('trim_failed', { mailbox, error });
+    const trimmed = (all: boolean): void => {
       fullness.forget(mailbox);
+      if (all) return;
+      if (this.#unfinished.size === 0) this.#keep = this.#parts.config.historyKeep;
+      this.#unfinished.set(mailbox, Math.max(through, this.#unfinished.get(mailbox) ?? 0));
+      this.#next ??= this.#parts.clock.after(TRIM_PAUSE_MS, this.#trimNext);
+    };
+    try {
+      const all = store.trim(mailbox, through, TRIM_SLICE);
+      if (all instanceof Promise) all.then(trimmed).catch(failed);
+      else trimmed(all);
     } catch (error) {
-      log.warn('trim_failed', { mailbox, error });
+      failed(error);
     }
   }
+
+  readonly #trimNext = (): void => {
+    this.#next = undefined;
+    // It has been changed: what may go now is found when the accounts are here again.
+    if (this.#keep !== this.#parts.config.historyKeep) this.#unfinished.clear();
+    for (const [mailbox, through] of this.#unfinished) {
+      // Behind all others, when there is still more.
+      this.#unfinished.delete(mailbox);
+      this.#trimSome(mailbox, through);
+      break;
+    }
+    if (this.#unfinished.size > 0) this.#next ??= this.#parts.clock.after(TRIM_PAUSE_MS, this.#trimNext);
+  };
 
   /** `history.keep` as a duration: what every device has and is older goes. */
   trimOld(mailbox: number, cursors: Iterable<Cursor>): void {
@@ -66,7 +116,7 @@ export class Retention {
     const old = store.read(mailbox, { end: clock.now() - keep.ms, before: through + 1, limit: 1, reverse: true });
     const trim = (entries: readonly MailboxEntry[]): void => {
       const last = entries[0];
-      if (last !== undefined) store.trim(mailbox, last.seq);
+      if (last !== undefined) this.trim(mailbox, last.seq);
     };
     if (old instanceof Promise) old.then(trim).catch((error: unknown) => log.warn('trim_failed', { mailbox, error }));
     else trim(old);

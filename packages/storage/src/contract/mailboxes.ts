@@ -257,6 +257,27 @@ export function registerMailboxContract(name: string, open: OpenStorage): void {
         assert.deepEqual(await seqs(storage, BOB), [11]);
       });
 
+      test('trimming in steps: the first entries go first, and the answer says when that was all', async () => {
+        for (const seq of range(1, 10)) send(storage, seq);
+        storage = await settle(target, storage);
+        let left = range(1, 10);
+        for (let steps = 0; ; steps++) {
+          assert.ok(steps < 10, 'it never ends');
+          const all = await storage.mailboxes.trim(BOB, 8, 3);
+          const there = await seqs(storage, BOB);
+          assert.deepEqual(there, left.slice(left.length - there.length), 'not the first ones went');
+          assert.ok(there.length < left.length, 'nothing went');
+          left = there;
+          storage = await settle(target, storage);
+          if (all) break;
+          assert.ok(left.some((seq) => seq <= 8));
+        }
+        assert.deepEqual(left, [9, 10]);
+        assert.equal(await storage.mailboxes.trim(BOB, 8, 3), true);
+        assert.deepEqual(await seqs(storage, BOB), [9, 10]);
+        assert.deepEqual(await seqs(storage, ANN), range(1, 10));
+      });
+
       test('one copy is removed, the other stays', async () => {
         for (const seq of range(1, 4)) send(storage, seq);
         storage = await settle(target, storage);

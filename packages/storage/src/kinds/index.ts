@@ -165,8 +165,11 @@ export interface MailboxStore {
   range(mailbox: number): Awaitable<{ first: { seq: number; at: number }; last: { seq: number; at: number } } | undefined>;
   /** Not every engine can: see Capabilities.search. */
   search?(mailbox: number, query: MailboxSearch): Awaitable<MailboxSearchResult>;
-  /** Removes every entry of this mailbox up to and including this position. */
-  trim(mailbox: number, through: number): void;
+  /**
+   * Removes every entry of this mailbox up to and including this position; with `limit` the first ones of them, about so many. Answers
+   * whether that is all of them: if not, it is to be called again.
+   */
+  trim(mailbox: number, through: number, limit?: number): Awaitable<boolean>;
   /**
    * Puts another stanza where a message was, in every mailbox that holds it: position, time and everything else stay. Nothing of the
    * old stanza is left when that is durable. Answers false when no mailbox holds it.

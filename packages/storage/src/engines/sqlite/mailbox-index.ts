@@ -107,6 +107,16 @@ export class MailboxIndex {
     return row && { seq: row[0], at: row[1] };
   }
 
+  /** Position of the last one of the first `count` entries up to a position; undefined when there are no more than these. */
+  lastOfFirst(mailbox: number, through: number, count: number): number | undefined {
+    const rows = this.#sql('SELECT seq FROM entry WHERE mailbox = ? AND seq <= ? ORDER BY seq LIMIT 2 OFFSET ?').all(
+      mailbox,
+      Math.min(through, this.watermark),
+      count - 1,
+    ) as unknown as Array<[number]>;
+    return rows.length < 2 ? undefined : rows[0]?.[0];
+  }
+
   /** The first entry and the last one. */
   ends(mailbox: number): { first: { seq: number; at: number }; last: { seq: number; at: number } } | undefined {
     const end = (which: '' | ' DESC'): string =>

@@ -191,8 +191,8 @@ export class MailboxTable implements MailboxStore, Participant {
     });
   }
 
-  trim(mailbox: number, through: number): void {
-    this.#trim(mailbox, Math.min(through, this.#lastSeq), false);
+  trim(mailbox: number, through: number, limit?: number): boolean {
+    return this.#trim(mailbox, Math.min(through, this.#lastSeq), false, limit);
   }
 
   replace(seq: number, stanza: Uint8Array): boolean {
@@ -393,17 +393,21 @@ export class MailboxTable implements MailboxStore, Participant {
     for (const [mailbox, trim] of this.#trims) if (trim.through <= this.#index.watermark) this.#trims.delete(mailbox);
   }
 
-  #trim(mailbox: number, through: number, removed: boolean): void {
+  #trim(mailbox: number, through: number, removed: boolean, limit?: number): boolean {
     this.#commit.check();
     const before = this.#trims.get(mailbox);
-    if (!removed && before && before.through >= through) return;
+    if (!removed && before && before.through >= through) return true;
     const merge = this.#merge;
     const index = this.#index;
     if ((before?.through ?? 0) < index.watermark) {
       const first = this.#read(() => index.edge(mailbox, 'first'));
-      if (first && first.seq <= through) this.#commit.write('trim a mailbox', () => index.trim(mailbox, through));
+      if (first && first.seq <= through) {
+        const stop = limit === undefined ? undefined : this.#read(() => index.lastOfFirst(mailbox, through, limit));
+        this.#commit.write('trim a mailbox', () => index.trim(mailbox, stop ?? through));
+        if (stop !== undefined) return false;
+      }
     }
-    if (through <= index.watermark) return;
+    if (through <= index.watermark) return true;
     const changed = merge?.generation.trim(mailbox, through) ?? [];
     if (merge && changed.length > 0) {
       this.#commit.write('trim a mailbox', () => {
@@ -415,9 +419,11 @@ export class MailboxTable implements MailboxStore, Participant {
     if (alsoChanged.length > 0 && alsoChanged[0]!.seq <= this.#indexedTo) {
       this.#commit.write('trim a mailbox', () => index.unindex(mailbox, alsoChanged[0]!.seq, through));
     }
+    if (!removed && changed.length === 0 && alsoChanged.length === 0) return true;
     this.#trims.set(mailbox, { through, removed: removed ? through : (before?.removed ?? 0) });
     this.#dirtyTrims.add(mailbox);
     this.#commit.touch();
+    return true;
   }
 
   #removeFromTail(generation: Generation, entry: TailEntry): void {
