@@ -1,6 +1,6 @@
 /** Puts what the server adds at the end of a stored stanza, by bytes: on the path of every message that is delivered. */
 import { formatDateTime, NS } from '@parley/protocol';
-import { escapeAttr, utf8Encode } from '@parley/xml';
+import { allocate, escapeAttr, utf8Encode } from '@parley/xml';
 import { POSITION_ID_LENGTH, positionTime, positionToId } from './positions.ts';
 
 const END = '</message>'.length;
@@ -62,7 +62,7 @@ class Stamper {
   }
 
   live(message: Uint8Array, seq: number): Uint8Array {
-    const out = new Uint8Array(message.length + this.#beforeId.length + POSITION_ID_LENGTH + this.#afterId.length);
+    const out = allocate(message.length + this.#beforeId.length + POSITION_ID_LENGTH + this.#afterId.length);
     const at = this.#begin(out, message, seq);
     out.set(this.#afterId, at);
     out.set(message.subarray(message.length - END), at + this.#afterId.length);
