@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 import type { Session } from './app/session.ts';
 import { applyTheme, savedTheme } from './shared/theme.ts';
 import { startServiceWorker } from './shared/updates.ts';
-import type { CodeSteps } from './sign-in/EmailSignIn.tsx';
+import type { CodeSteps } from './sign-in/CodeSignIn.tsx';
 import { type Credentials, SignIn, type SignInMode } from './sign-in/SignIn.tsx';
 import { accountHint, forgetAccountHint, keepAccountHint, type ServerInfo, serverInfo } from './sign-in/server-info.ts';
 import { leaveFor, takeReturn } from './sign-in/social.ts';
@@ -108,7 +108,7 @@ function Root(): ReactElement {
   };
 
   const codeSteps: CodeSteps = {
-    send: async (email) => (await sessionOrSentence()).sendCode(email),
+    send: async (kind, to) => (await sessionOrSentence()).sendCode(kind, to),
     check: async (challenge, code) => (await sessionOrSentence()).checkCode(challenge, code),
     enter: async (proof, username) => open(await (await sessionOrSentence()).enterByCode(proof, username)),
   };
@@ -148,7 +148,11 @@ function Root(): ReactElement {
         domain={info?.domain}
         registrationOpen={info?.registrationOpen ?? false}
         start={start}
-        email={info?.emailCodes === true ? { steps: codeSteps, signUp: info.signUpByCode } : undefined}
+        codes={
+          info?.emailCodes === true || info?.phoneCodes === true
+            ? { email: info.emailCodes, phone: info.phoneCodes, country: info.phoneCountry, steps: codeSteps, signUp: info.signUpByCode }
+            : undefined
+        }
         providers={info?.providers ?? []}
         go={async (provider) => leaveFor(await (await sessionOrSentence()).beginSocial(provider), 'enter')}
         passkey={info?.passkeys === true ? async () => open(await (await sessionOrSentence()).signInByPasskey()) : undefined}

@@ -3,6 +3,7 @@ import {
   ChatClient,
   ChatError,
   type CodeChallenge,
+  type CodeKind,
   type CodeProof,
   indexedDbStore,
   type SocialFlow,
@@ -10,6 +11,7 @@ import {
 } from '@parley/sdk/browser';
 import { clearPictures } from '../ui/pictures.ts';
 import { clearStages } from './chat/use-stage.ts';
+import { checkCodeOf, sendCodeTo } from './codes.ts';
 import { clearDrafts } from './drafts.ts';
 import { preferences } from './preferences.ts';
 import { keepOwnName } from './profile.ts';
@@ -71,14 +73,19 @@ export async function signUp(username: string, password: string): Promise<Sessio
   return current;
 }
 
-/** Sends a code to an e-mail address. Rejects with a sentence. */
-export function sendCode(email: string): Promise<CodeChallenge> {
-  return inWords(session().chat.codes.send('email', email));
+/** Sends a code to an e-mail address or a phone number. Rejects with a sentence. */
+export async function sendCode(kind: CodeKind, to: string): Promise<CodeChallenge> {
+  try {
+    return await sendCodeTo(session().chat, kind, to);
+  } catch (error) {
+    const noNumber = kind === 'phone' && error instanceof ChatError && error.code === 'invalid-address';
+    throw new Error(noNumber ? 'This is not a whole phone number.' : sentenceOf(error), { cause: error });
+  }
 }
 
 /** Trades the code for a proof. Rejects with a sentence. */
 export function checkCode(challenge: CodeChallenge, code: string): Promise<CodeProof> {
-  return inWords(session().chat.codes.check(challenge, code));
+  return inWords(checkCodeOf(session().chat, challenge, code));
 }
 
 /** Signs in to the account that has the address, or makes one of this name. Rejects with a sentence. */

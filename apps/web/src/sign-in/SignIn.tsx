@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react';
 import { Icon, type IconName } from '../ui/Icon.tsx';
-import { type CodeSteps, EmailSignIn, type EmailSignInProps } from './EmailSignIn.tsx';
+import { CodeSignIn, type CodeSignInProps, type CodeSteps } from './CodeSignIn.tsx';
 import '../styles/sign-in.css';
 
 /** What the form asks for. */
@@ -22,8 +22,17 @@ export interface SignInProps {
   readonly registrationOpen: boolean;
   /** Signs in (or up and in). Rejects with an Error whose message is a sentence for the person. */
   readonly start: (mode: SignInMode, credentials: Credentials) => Promise<void>;
-  /** The way by e-mail; undefined where the server sends no codes. */
-  readonly email: { readonly steps: CodeSteps; readonly signUp: boolean } | undefined;
+  /** The ways by a code; undefined where the server sends none. */
+  readonly codes:
+    | {
+        readonly email: boolean;
+        readonly phone: boolean;
+        /** Of phone numbers without a country code (ISO 3166), or ''. */
+        readonly country: string;
+        readonly steps: CodeSteps;
+        readonly signUp: boolean;
+      }
+    | undefined;
   /** Other providers, and the way to them. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   readonly go: (provider: string) => Promise<void>;
@@ -31,7 +40,7 @@ export interface SignInProps {
   readonly passkey: (() => Promise<void>) | undefined;
   /** Who came back from one of them and has no account yet. */
   readonly proved:
-    | { readonly proof: NonNullable<EmailSignInProps['proved']>; readonly steps: CodeSteps; readonly back: () => void }
+    | { readonly proof: NonNullable<CodeSignInProps['proved']>; readonly steps: CodeSteps; readonly back: () => void }
     | undefined;
   /** Called when somebody begins to type: time to load the rest of the app. */
   readonly onIntent: () => void;
@@ -54,13 +63,16 @@ function problemWith(mode: SignInMode, { name, password }: Credentials): string 
   return undefined;
 }
 
-/** The first page: sign in, or make an account. */
+/** A way in. */
+type Door = 'phone' | 'email' | 'password';
+
+/** The first page: sign in, or make an account. A phone number is the first way where the server has it. */
 export function SignIn({
   notice,
   domain,
   registrationOpen,
   start,
-  email,
+  codes,
   providers,
   go,
   passkey,
@@ -69,7 +81,8 @@ export function SignIn({
 }: SignInProps): ReactElement {
   const [wanted, setMode] = useState<SignInMode>('sign-in');
   const mode: SignInMode = registrationOpen ? wanted : 'sign-in';
-  const [byEmail, setByEmail] = useState(false);
+  const [chosen, choose] = useState<Door>();
+  const open: Door = chosen ?? (codes?.phone === true ? 'phone' : 'password');
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -79,11 +92,11 @@ export function SignIn({
 
   useEffect(() => {
     alive.current = true;
-    if (!byEmail) document.title = mode === 'sign-up' ? 'Create an account · Parley' : 'Sign in · Parley';
+    if (open === 'password') document.title = mode === 'sign-up' ? 'Create an account · Parley' : 'Sign in · Parley';
     return () => {
       alive.current = false;
     };
-  }, [mode, byEmail]);
+  }, [mode, open]);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
@@ -121,6 +134,31 @@ export function SignIn({
     form.current?.querySelector('input')?.focus();
   };
 
+  const otherWays = (
+    <>
+      {codes?.phone === true && open !== 'phone' && (
+        <button type="button" className="button plain wide" onClick={() => choose('phone')}>
+          Continue with your phone number
+        </button>
+      )}
+      {codes?.email === true && open !== 'email' && (
+        <button type="button" className="button plain wide" onClick={() => choose('email')}>
+          Continue with e-mail
+        </button>
+      )}
+      {passkey !== undefined && mode === 'sign-in' && (
+        <button type="button" className="button plain wide" disabled={busy} onClick={() => void alone(passkey)}>
+          Use a passkey
+        </button>
+      )}
+      {providers.map(({ id: provider, name }) => (
+        <button key={provider} type="button" className="button plain wide" disabled={busy} onClick={() => void alone(() => go(provider))}>
+          Continue with {name}
+        </button>
+      ))}
+    </>
+  );
+
   return (
     <main className="sign-in">
       <header>
@@ -142,14 +180,38 @@ export function SignIn({
           </ul>
         </div>
         {proved !== undefined ? (
-          <EmailSignIn domain={domain} steps={proved.steps} signUp proved={proved.proof} onBack={proved.back} onIntent={onIntent} />
-        ) : byEmail && email !== undefined ? (
-          <EmailSignIn domain={domain} steps={email.steps} signUp={email.signUp} onBack={() => setByEmail(false)} onIntent={onIntent} />
+          <CodeSignIn
+            kind="email"
+            domain={domain}
+            steps={proved.steps}
+            signUp
+            proved={proved.proof}
+            onBack={proved.back}
+            onIntent={onIntent}
+          />
+        ) : open !== 'password' && codes !== undefined ? (
+          <CodeSignIn
+            key={open}
+            kind={open}
+            country={codes.country}
+            domain={domain}
+            steps={codes.steps}
+            signUp={codes.signUp}
+            notice={notice ?? problem}
+            chosen={chosen !== undefined}
+            others={otherWays}
+            onBack={() => choose('password')}
+            onIntent={onIntent}
+          />
         ) : (
           <form
             ref={form}
             onSubmit={(event) => void submit(event)}
-            onInput={onIntent}
+            onInput={() => {
+              // What the server offers may be known only now: the page does not change under the hands.
+              if (chosen === undefined) choose('password');
+              onIntent();
+            }}
             aria-labelledby={`${id}-title`}
             aria-busy={busy}
             noValidate
@@ -222,27 +284,7 @@ export function SignIn({
               {busy && <span className="spinner" aria-hidden="true" />}
               {busy ? (mode === 'sign-up' ? 'Creating your account…' : 'Signing in…') : mode === 'sign-up' ? 'Create account' : 'Sign in'}
             </button>
-            {email !== undefined && (
-              <button type="button" className="button plain wide" onClick={() => setByEmail(true)}>
-                Continue with e-mail
-              </button>
-            )}
-            {passkey !== undefined && mode === 'sign-in' && (
-              <button type="button" className="button plain wide" disabled={busy} onClick={() => void alone(passkey)}>
-                Use a passkey
-              </button>
-            )}
-            {providers.map(({ id: provider, name }) => (
-              <button
-                key={provider}
-                type="button"
-                className="button plain wide"
-                disabled={busy}
-                onClick={() => void alone(() => go(provider))}
-              >
-                Continue with {name}
-              </button>
-            ))}
+            {otherWays}
             {registrationOpen && (
               <div className="switch">
                 <span>{mode === 'sign-up' ? 'Have an account already?' : 'New here?'}</span>

@@ -8,6 +8,9 @@ export interface ServerInfo {
   readonly registrationOpen: boolean;
   /** Codes are sent by e-mail: people may sign in, and up where `signUpByCode`, without a password. */
   readonly emailCodes: boolean;
+  /** The same by text message; numbers without a country code are of `phoneCountry` (ISO 3166), '' when the server has none. */
+  readonly phoneCodes: boolean;
+  readonly phoneCountry: string;
   readonly signUpByCode: boolean;
   /** People may sign in by a passkey, if their browser has them. */
   readonly passkeys: boolean;
@@ -19,6 +22,8 @@ const NOTHING_KNOWN: ServerInfo = {
   domain: undefined,
   registrationOpen: true,
   emailCodes: false,
+  phoneCodes: false,
+  phoneCountry: '',
   signUpByCode: false,
   passkeys: false,
   providers: [],
@@ -39,11 +44,14 @@ export async function serverInfo(): Promise<ServerInfo> {
       readonly signUpByCode?: unknown;
       readonly passkeys?: unknown;
       readonly social?: unknown;
+      readonly phoneCountry?: unknown;
     };
     return {
       domain: typeof told.domain === 'string' ? told.domain : undefined,
       registrationOpen: told.open !== false,
       emailCodes: Array.isArray(told.codes) && told.codes.includes('email'),
+      phoneCodes: Array.isArray(told.codes) && told.codes.includes('phone'),
+      phoneCountry: typeof told.phoneCountry === 'string' ? told.phoneCountry : '',
       signUpByCode: told.signUpByCode === true,
       passkeys: told.passkeys === true && globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
       providers: Array.isArray(told.social) ? (told.social as ServerInfo['providers']).slice(0, MOST_PROVIDERS) : [],

@@ -8,7 +8,7 @@ import { Viewer } from '../media/Viewer.tsx';
 import { usePeople } from '../names.ts';
 import { withdrawNotifications } from '../notify.ts';
 import { preferences } from '../preferences.ts';
-import { go, type Route } from '../route.ts';
+import { formatRoute, go, type Route } from '../route.ts';
 import { attempt, toast } from '../toasts.tsx';
 import { ChatHeader } from './ChatHeader.tsx';
 import { Composer, type Writing } from './Composer.tsx';
@@ -270,7 +270,11 @@ export function Conversation({ id, route }: { readonly id: string; readonly rout
       </div>
       {server ? (
         <div className="composer">
-          <div className="bar">Only the server writes here.</div>
+          <div className="bar">
+            Only the server writes here.
+            {/* What it says may be about a device that is not one's own. */}
+            <a href={formatRoute({ ...route, panel: 'devices' })}>Linked devices</a>
+          </div>
         </div>
       ) : out ? (
         <div className="composer">

@@ -1,23 +1,36 @@
-import type { CodeChallenge, Identifier, SocialProvider } from '@parley/sdk';
+import type { CodeChallenge, CodeKind, Identifier, SocialProvider } from '@parley/sdk';
 import { useChat, useConnection } from '@parley/sdk-react';
-import { type FormEvent, type ReactElement, useEffect, useId, useState } from 'react';
+import { type FormEvent, lazy, type ReactElement, Suspense, useEffect, useId, useState } from 'react';
+import { PlainPhoneField } from '../../sign-in/PlainPhoneField.tsx';
 import { leaveFor } from '../../sign-in/social.ts';
 import { Confirm } from '../../ui/Confirm.tsx';
 import { Icon } from '../../ui/Icon.tsx';
+import { checkCodeOf, sendCodeTo } from '../codes.ts';
 import type { Route } from '../route.ts';
 import { deviceName } from '../session.ts';
 import { attempt, toast } from '../toasts.tsx';
 import { PanelHeader } from './PanelHeader.tsx';
 
+const PhoneField = lazy(() => import('../../sign-in/PhoneField.tsx').catch(() => ({ default: PlainPhoneField })));
+
 interface Known {
   readonly list: readonly Identifier[];
-  readonly email: boolean;
+  readonly kinds: readonly CodeKind[];
+  readonly country: string;
   readonly passkeys: boolean;
   readonly providers: readonly SocialProvider[];
 }
 
-/** The address, then the code that was sent there. */
-function AddEmail({ done }: { readonly done: () => void }): ReactElement {
+/** The address or number, then the code that was sent there. */
+function AddAddress({
+  kind,
+  country,
+  done,
+}: {
+  readonly kind: CodeKind;
+  readonly country: string;
+  readonly done: () => void;
+}): ReactElement {
   const chat = useChat();
   const id = useId();
   const [challenge, setChallenge] = useState<CodeChallenge>();
@@ -26,8 +39,8 @@ function AddEmail({ done }: { readonly done: () => void }): ReactElement {
     setBusy(true);
     await attempt(
       (async () => {
-        if (challenge === undefined) return setChallenge(await chat.codes.send('email', typed));
-        await chat.codes.add(await chat.codes.check(challenge, typed));
+        if (challenge === undefined) return setChallenge(await sendCodeTo(chat, kind, typed));
+        await chat.codes.add(await checkCodeOf(chat, challenge, typed));
         toast(`You can sign in with ${challenge.to} now.`);
         setChallenge(undefined);
         done();
@@ -42,22 +55,29 @@ function AddEmail({ done }: { readonly done: () => void }): ReactElement {
   };
   return (
     <form className="inline-form" onSubmit={submit} aria-busy={busy} noValidate key={challenge === undefined ? 'address' : 'code'}>
-      <div className="field">
-        <label htmlFor={id}>{challenge === undefined ? 'Another e-mail address' : `Code from the mail to ${challenge.to}`}</label>
-        <div className="control">
-          <input
-            id={id}
-            name="typed"
-            type={challenge === undefined ? 'email' : 'text'}
-            inputMode={challenge === undefined ? undefined : 'numeric'}
-            autoComplete={challenge === undefined ? 'email' : 'one-time-code'}
-            autoCapitalize="none"
-            spellCheck={false}
-            maxLength={challenge === undefined ? 320 : 12}
-            required
-          />
+      {challenge?.shown !== undefined && <p role="status">For development only, the code is {challenge.shown}.</p>}
+      {challenge === undefined && kind === 'phone' ? (
+        <Suspense fallback={<span className="spinner" role="status" aria-label="Loading" />}>
+          <PhoneField name="typed" label="Another phone number" country={country} value="" focus={false} />
+        </Suspense>
+      ) : (
+        <div className="field">
+          <label htmlFor={id}>{challenge === undefined ? 'Another e-mail address' : `Code that was sent to ${challenge.to}`}</label>
+          <div className="control">
+            <input
+              id={id}
+              name="typed"
+              type={challenge === undefined ? 'email' : 'text'}
+              inputMode={challenge === undefined ? undefined : 'numeric'}
+              autoComplete={challenge === undefined ? 'email' : 'one-time-code'}
+              autoCapitalize="none"
+              spellCheck={false}
+              maxLength={challenge === undefined ? 320 : 12}
+              required
+            />
+          </div>
         </div>
-      </div>
+      )}
       <button type="submit" className="button outline" disabled={busy}>
         {challenge === undefined ? 'Send code' : 'Add'}
       </button>
@@ -78,8 +98,11 @@ export function SignInWays({ route }: { readonly route: Route }): ReactElement {
     if (state !== 'online') return;
     let wanted = true;
     Promise.all([chat.codes.list(), chat.codes.offered(), chat.passkeys.offered(), chat.social.offered()])
-      .then(([list, { kinds }, passkeys, providers]) => wanted && setKnown({ list, email: kinds.includes('email'), passkeys, providers }))
-      .catch(() => wanted && setKnown({ list: [], email: false, passkeys: false, providers: [] }));
+      .then(
+        ([list, { kinds, phoneCountry }, passkeys, providers]) =>
+          wanted && setKnown({ list, kinds, country: phoneCountry, passkeys, providers }),
+      )
+      .catch(() => wanted && setKnown({ list: [], kinds: [], country: '', passkeys: false, providers: [] }));
     return () => {
       wanted = false;
     };
@@ -133,11 +156,11 @@ export function SignInWays({ route }: { readonly route: Route }): ReactElement {
                 </li>
               ))}
             </ul>
-            {known.email && (
-              <div className="section">
-                <AddEmail done={() => ask((n) => n + 1)} />
+            {known.kinds.map((kind) => (
+              <div key={kind} className="section">
+                <AddAddress kind={kind} country={known.country} done={() => ask((n) => n + 1)} />
               </div>
-            )}
+            ))}
             {known.passkeys && (
               <button
                 type="button"
