@@ -144,7 +144,7 @@ describe('accounts by phone number', { skip: noBrowser }, () => {
       .last()
       .waitFor();
     await page.getByRole('link', { name: 'Linked devices', exact: true }).click();
-    await page.getByRole('button', { name: /^Sign out / }).click();
+    await page.getByRole('button', { name: /^Sign out (?!.*this device)/ }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Sign out', exact: true }).click();
     await other.page.getByRole('heading', { name: 'Continue with your phone number' }).waitFor();
   });

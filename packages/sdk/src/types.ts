@@ -243,6 +243,8 @@ export interface Device {
   /** Milliseconds since 1970. */
   readonly firstSeenAt: number | undefined;
   readonly lastSeenAt: number | undefined;
+  /** It is this one. */
+  readonly current: boolean;
 }
 
 /** The account's devices (XEP-0494); only where `chat.features.devices` says so. */

@@ -72,7 +72,7 @@ export default defineFeature({
       return all;
     };
 
-    ctx.iq('get', 'account', { name: 'list', ns: NS.clients }, async ({ account }) => {
+    ctx.iq('get', 'account', { name: 'list', ns: NS.clients }, async ({ account, from }) => {
       if (asked.take(String(account.id), ctx.clock.now()) > 0) throw new StanzaError('resource-constraint', { type: 'wait' });
       const clients: ClientAccess[] = [];
       for (const [device, row] of await devicesOf(account)) {
@@ -88,6 +88,7 @@ export default defineFeature({
           permission: 'unrestricted',
           software: row.software,
           device: row.device,
+          ...(device === from.device ? { current: true } : undefined),
         });
       }
       return encodeClients(clients.sort((a, b) => (b.lastSeen ?? 0) - (a.lastSeen ?? 0)));

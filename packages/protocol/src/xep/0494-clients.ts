@@ -18,6 +18,8 @@ export interface ClientAccess {
   software?: string;
   uri?: string;
   device?: string;
+  /** It is the one that asks (docs/protocol/devices.md). */
+  current?: boolean;
 }
 
 const ID_LENGTH = 256;
@@ -43,6 +45,7 @@ function encodeClient(client: ClientAccess): Element {
     el('auth', null, ...client.auth.map((name) => el(name))),
     el('permission', { status: client.permission }),
     agent.every((one) => one === undefined) ? undefined : el('user-agent', null, ...agent),
+    client.current === true ? el('this', { xmlns: NS.devices }) : undefined,
   );
 }
 
@@ -74,6 +77,7 @@ function decodeClient(element: Element): ClientAccess[] {
       software: text('software'),
       uri: text('uri'),
       device: text('device'),
+      ...(element.child('this', NS.devices) === undefined ? undefined : { current: true }),
     },
   ];
 }

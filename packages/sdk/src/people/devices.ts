@@ -33,6 +33,7 @@ export class DeviceList implements Devices {
           connected: client.attr('connected') === 'true' || client.attr('connected') === '1',
           firstSeenAt: time('first-seen'),
           lastSeenAt: time('last-seen'),
+          current: client.child('this', NS.devices) !== undefined,
         }),
       ];
     });

@@ -32,7 +32,10 @@ export function Devices({ route }: { readonly route: Route }): ReactElement {
   }, [chat, state, round]);
 
   const nameOf = (device: Device): string => device.name || device.software || 'Unknown device';
-  const sorted = list?.toSorted((a, b) => Number(b.connected) - Number(a.connected) || (b.lastSeenAt ?? 0) - (a.lastSeenAt ?? 0));
+  const sorted = list?.toSorted(
+    (a, b) =>
+      Number(b.current) - Number(a.current) || Number(b.connected) - Number(a.connected) || (b.lastSeenAt ?? 0) - (a.lastSeenAt ?? 0),
+  );
   return (
     <>
       <PanelHeader title="Devices" back={{ ...route, panel: 'settings' }} />
@@ -60,17 +63,19 @@ export function Devices({ route }: { readonly route: Route }): ReactElement {
                   </div>
                   <div className="sub">
                     {device.name !== '' && device.software !== '' ? `${device.software} · ` : ''}
-                    {device.connected
-                      ? 'connected now'
-                      : device.lastSeenAt === undefined
-                        ? 'not seen yet'
-                        : `last seen ${formatListTime(device.lastSeenAt, today)}`}
+                    {device.current
+                      ? 'this device'
+                      : device.connected
+                        ? 'connected now'
+                        : device.lastSeenAt === undefined
+                          ? 'not seen yet'
+                          : `last seen ${formatListTime(device.lastSeenAt, today)}`}
                   </div>
                 </div>
                 <button
                   type="button"
                   className="button outline"
-                  aria-label={`Sign out ${nameOf(device)}`}
+                  aria-label={`Sign out ${nameOf(device)}${device.current ? ' (this device)' : ''}`}
                   onClick={() => setLeaving(device)}
                 >
                   Sign out
