@@ -26,6 +26,11 @@ test('§3.1: every device with its name, when it was here, and how it gets in', 
   assert.equal(clients.length, 2, clients.join('\n'));
   const own = named(clients, 'Desk');
   assert.equal(own?.attrs['connected'], 'true');
+  // docs/protocol/devices.md: which of them asks.
+  assert.deepEqual(clients.map((one) => [one === own, one.child('this') !== undefined]).toSorted(), [
+    [false, false],
+    [true, true],
+  ]);
   assert.equal(own?.attrs['type'], 'session');
   assert.deepEqual(
     own?.child('auth')?.children.map((one) => one.name),

@@ -81,7 +81,7 @@ export function SignIn({
 }: SignInProps): ReactElement {
   const [wanted, setMode] = useState<SignInMode>('sign-in');
   const mode: SignInMode = registrationOpen ? wanted : 'sign-in';
-  const [chosen, choose] = useState<Door>();
+  const [chosen, setChosen] = useState<Door>();
   const open: Door = chosen ?? (codes?.phone === true ? 'phone' : 'password');
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -126,6 +126,11 @@ export function SignIn({
       setProblem(error instanceof Error ? error.message : 'Something went wrong. Please try again.');
       setBusy(false);
     }
+  };
+
+  const choose = (door: Door): void => {
+    setProblem(undefined);
+    setChosen(door);
   };
 
   const change = (next: SignInMode): void => {
@@ -209,7 +214,7 @@ export function SignIn({
             onSubmit={(event) => void submit(event)}
             onInput={() => {
               // What the server offers may be known only now: the page does not change under the hands.
-              if (chosen === undefined) choose('password');
+              if (chosen === undefined) setChosen('password');
               onIntent();
             }}
             aria-labelledby={`${id}-title`}
