@@ -56,22 +56,20 @@ class Stamper {
 
   constructor(ownerBare: string, host: string) {
     this.#beforeId = utf8Encode(`<stanza-id xmlns="${NS.sid}" by="${escapeAttr(ownerBare)}" id="`);
-    this.#afterId = utf8Encode('"/>');
+    this.#afterId = utf8Encode('"/></message>');
     // XEP-0203: when the server took a message that is delivered late.
     this.#beforeTime = utf8Encode(`"/><delay xmlns="${NS.delay}" from="${escapeAttr(host)}" stamp="`);
   }
 
   live(message: Uint8Array, seq: number): Uint8Array {
-    const out = allocate(message.length + this.#beforeId.length + POSITION_ID_LENGTH + this.#afterId.length);
-    const at = this.#begin(out, message, seq);
-    out.set(this.#afterId, at);
-    out.set(message.subarray(message.length - END), at + this.#afterId.length);
+    const out = allocate(message.length - END + this.#beforeId.length + POSITION_ID_LENGTH + this.#afterId.length);
+    out.set(this.#afterId, this.#begin(out, message, seq));
     return out;
   }
 
   late(message: Uint8Array, seq: number, atMs: number): Uint8Array {
     const out = new Uint8Array(
-      message.length + this.#beforeId.length + POSITION_ID_LENGTH + this.#beforeTime.length + STAMP_LENGTH + this.#afterId.length,
+      message.length - END + this.#beforeId.length + POSITION_ID_LENGTH + this.#beforeTime.length + STAMP_LENGTH + this.#afterId.length,
     );
     let at = this.#begin(out, message, seq);
     out.set(this.#beforeTime, at);
@@ -79,7 +77,6 @@ class Stamper {
     putAscii(out, at, formatDateTime(atMs));
     at += STAMP_LENGTH;
     out.set(this.#afterId, at);
-    out.set(message.subarray(message.length - END), at + this.#afterId.length);
     return out;
   }
 
@@ -87,7 +84,7 @@ class Stamper {
   #begin(out: Uint8Array, message: Uint8Array, seq: number): number {
     // A stored stanza always has content, so the end tag is there.
     const content = message.length - END;
-    out.set(message.subarray(0, content), 0);
+    out.set(new Uint8Array(message.buffer, message.byteOffset, content), 0); // subarray is slower
     out.set(this.#beforeId, content);
     const at = content + this.#beforeId.length;
     putAscii(out, at, positionToId(seq));

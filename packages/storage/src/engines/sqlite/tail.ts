@@ -25,7 +25,9 @@ export interface TailEntry {
 
 /** The stanza of a message in memory, as a view that is not to be kept: it would keep the bytes of others. */
 export function stanzaView({ bytes, start, length }: TailMessage): Uint8Array | undefined {
-  return bytes === undefined || (start === 0 && length === bytes.length) ? bytes : bytes.subarray(start, start + length);
+  return bytes === undefined || (start === 0 && length === bytes.length)
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 /** Stanza bytes that one generation of the tail keeps in memory; beyond, it reads them from the log. */
