@@ -47,8 +47,8 @@ const PAIR_USERS = 200;
 const LOGIN_USERS = 200;
 const ROOM_USERS = 500;
 /**
- * Sign-ins touch many functions, and lines of a fixed rate do little a second: their code takes longer to be compiled, and what is compared
- * is what a server costs that runs, not one that starts.
+ * Sign-ins touch many functions, lines of a fixed rate do little a second, and the first line of messages finds a server that was just
+ * started: their code takes longer to be compiled, and what is compared is what a server costs that runs, not one that starts.
  */
 const WARM_LONGER = 4;
 /** The first connections of a server also grow heaps and compile code: the cost of a connection is measured on top of them. */
@@ -122,6 +122,14 @@ export async function measure(server: BenchServer, dir: string, generator: Gener
     }
   };
 
+  /** Servers that have had a line of messages. */
+  const warm = new Set<Running>();
+  const warmSeconds = (running: Running, longer = false): number => {
+    const first = !warm.has(running);
+    warm.add(running);
+    return plan.warmSeconds * (longer || first ? WARM_LONGER : 1);
+  };
+
   const pairs = async (running: Running, line: Line): Promise<Figure> => {
     if (line.load.kind !== 'pairs') throw new Error('not a line of pairs');
     const { window, rate, ack = false, noStore = false } = line.load;
@@ -133,7 +141,7 @@ export async function measure(server: BenchServer, dir: string, generator: Gener
         domain: DOMAIN,
         ack,
         noStore,
-        warmSeconds: plan.warmSeconds * (rate === undefined ? 1 : WARM_LONGER),
+        warmSeconds: warmSeconds(running, rate !== undefined),
         seconds: plan.seconds,
         window,
         rate,
@@ -175,7 +183,7 @@ export async function measure(server: BenchServer, dir: string, generator: Gener
     const result = (await generator.run({
       job: 'room',
       open: openOptions(running, 'routing', 0, occupants),
-      load: { serverPid: running.pid, domain: DOMAIN, absentMembers, window, warmSeconds: plan.warmSeconds, seconds: plan.seconds },
+      load: { serverPid: running.pid, domain: DOMAIN, absentMembers, window, warmSeconds: warmSeconds(running), seconds: plan.seconds },
     })) as RoomResult;
     return roomFigure(result);
   });
