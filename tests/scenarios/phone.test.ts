@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { parley } from '../support/cli.ts';
 import { PATIENCE_MS, waitFor } from '../support/process.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { startServer, type TestServer, wordsOf } from '../support/server.ts';
 import { codeIn, type ReceivedSms, startSmsc, startTwilio, startWebhook } from '../support/sms.ts';
 import { message } from './people.ts';
 import { bind2, byToken } from './sign-in.ts';
@@ -141,11 +141,13 @@ test('what is refused: no number, several, an extension, one that costs, a count
 
 test('five tries for a code, and a second code has to wait', async () => {
   const to = freshNumber();
-  const sent = await ask('codes', { kind: 'phone', to, device: 'd' });
+  // At the same time: one of them comes second.
+  const both = await Promise.all([1, 2].map(() => ask('codes', { kind: 'phone', to, device: 'd' })));
+  const sent = both.find(({ status }) => status === 202) ?? assert.fail(JSON.stringify(both));
+  const again = both.find((one) => one !== sent);
+  assert.deepEqual([again?.status, again?.body['error']], [429, 'too-many']);
+  assert.ok(Number(again?.retryAfter) > 0 && Number(again?.retryAfter) <= 30);
   const code = codeIn((await smsTo(to)).text);
-  const again = await ask('codes', { kind: 'phone', to, device: 'd' });
-  assert.deepEqual([again.status, again.body['error']], [429, 'too-many']);
-  assert.ok(Number(again.retryAfter) > 0 && Number(again.retryAfter) <= 30);
   const wrong = code === '000000' ? '000001' : '000000';
   for (let i = 0; i < 5; i++)
     assert.equal((await ask('codes/check', { challenge: sent.body['challenge'], code: wrong })).body['error'], 'wrong-code');
@@ -240,11 +242,7 @@ test('secrets and numbers are in no log', async () => {
   const { text } = await smsTo(to);
   const checked = await ask('codes/check', { challenge: sent.body['challenge'], code: codeIn(text) });
   const proof = String(checked.body['proof']);
-  // Numbers of the log's own: times and the process.
-  const said = server
-    .log()
-    .split('\n')
-    .map((line) => (line.startsWith('{') ? JSON.stringify({ ...(JSON.parse(line) as object), time: 0, pid: 0 }) : line));
+  const said = wordsOf(server.log());
   const secrets = [proof, to.slice(1), 'secret8', 'token of the test', String(webhook.config['phone.webhook.secret'])];
   for (const secret of secrets) assert.ok(!said.some((line) => line.includes(secret)), secret);
   for (const { text } of taken()) assert.ok(!said.some((line) => new RegExp(`\\b${codeIn(text)}\\b`).test(line)), text);

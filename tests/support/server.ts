@@ -183,6 +183,14 @@ class RunningServer implements TestServer {
   }
 }
 
+/** The lines of a log without the numbers of its own, times and the process: a code may look like a part of one. */
+export function wordsOf(log: string): string[] {
+  return log.split('\n').map((line) => {
+    if (!line.startsWith('{') || !line.endsWith('}')) return line;
+    return JSON.stringify({ ...(JSON.parse(line) as object), time: 0, pid: 0 });
+  });
+}
+
 function isErrorLine(line: string): boolean {
   if (!line.startsWith('{')) return false;
   try {
