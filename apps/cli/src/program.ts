@@ -33,6 +33,8 @@ const COUNTED: Readonly<Record<string, string>> = {
   archived: 'messages in archives',
   files: 'uploaded files',
   fileBytes: 'bytes of uploaded files',
+  identifiers: 'identifiers',
+  pushRegistrations: 'push registrations',
   rooms: 'rooms',
   roomAffiliations: 'people of rooms',
   roomMessages: 'messages in rooms',

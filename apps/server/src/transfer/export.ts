@@ -1,8 +1,11 @@
 /** Writes everything of a server to one file (XEP-0227), account by account, room by room. */
 import { conversationLists } from '@parley/features/conversations/service';
 import { ephemeralTimers } from '@parley/features/ephemeral/service';
+import { identifierTransfer } from '@parley/features/identity/service';
+import { appServerTransfer } from '@parley/features/push-services/service';
 import { rosters } from '@parley/features/roster/service';
-import { base64Encode, formatDateTime, NS, StanzaError } from '@parley/protocol';
+import { registrationTransfer } from '@parley/features/web-push/service';
+import { base64Encode, encodePushEnable, encodePushRegister, formatDateTime, NS, StanzaError } from '@parley/protocol';
 import type { AccountRecord, MailboxEntry } from '@parley/storage';
 import { type Element, el, escapeAttr, parseElement, serialize, utf8Decode, withClientNamespace } from '@parley/xml';
 import type { Engine, Host } from '../engine.ts';
@@ -95,6 +98,7 @@ class UserExport {
     await this.#contacts();
     await this.#small();
     await this.#settings();
+    await this.#reach();
     await this.#nodes();
     await this.#messages();
     await this.#uploads();
@@ -181,6 +185,24 @@ class UserExport {
     // A name that is no address stands for new conversations.
     for (const [jid, seconds] of (await this.#engine.features.service(ephemeralTimers)?.all(id)) ?? [])
       await this.#out.elements(el('timer', { xmlns: TRANSFER, jid: jid.trim() === '' ? undefined : jid, seconds: String(seconds) }));
+  }
+
+  /** By what the account is found and told: secrets of its devices among it. */
+  async #reach(): Promise<void> {
+    const { features } = this.#engine;
+    const { id } = this.#account;
+    for (const { kind, value, provedAt, label } of (await features.service(identifierTransfer)?.of(this.#account)) ?? []) {
+      this.#counts.identifiers++;
+      await this.#out.elements(el('identifier', { xmlns: TRANSFER, kind, value, proved: formatDateTime(provedAt), label }));
+    }
+    for (const { since, ...registration } of features.service(registrationTransfer)?.of(id) ?? []) {
+      this.#counts.pushRegistrations++;
+      await this.#out.elements(el('push', { xmlns: TRANSFER, since: formatDateTime(since) }, encodePushRegister(registration)));
+    }
+    for (const { since, device, ...enabled } of features.service(appServerTransfer)?.of(id) ?? []) {
+      this.#counts.pushRegistrations++;
+      await this.#out.elements(el('push', { xmlns: TRANSFER, since: formatDateTime(since), device }, encodePushEnable(enabled)));
+    }
   }
 
   async #nodes(): Promise<void> {

@@ -28,6 +28,10 @@ export interface TransferCounts {
   archived: number;
   files: number;
   fileBytes: number;
+  /** E-mail addresses, phone numbers, accounts elsewhere. */
+  identifiers: number;
+  /** Devices with Web Push, and app servers (XEP-0357). */
+  pushRegistrations: number;
   rooms: number;
   roomAffiliations: number;
   roomMessages: number;
@@ -50,6 +54,8 @@ export const noCounts = (): TransferCounts => ({
   archived: 0,
   files: 0,
   fileBytes: 0,
+  identifiers: 0,
+  pushRegistrations: 0,
   rooms: 0,
   roomAffiliations: 0,
   roomMessages: 0,

@@ -9,6 +9,7 @@ import { Appender } from './append.ts';
 import { PRIVACY, PUBSUB_OWNER, TRANSFER, type TransferCounts } from './format.ts';
 import { FileImport } from './import-file.ts';
 import { ReadPlaces } from './import-places.ts';
+import { ReachImport } from './import-reach.ts';
 import type { More } from './others/more.ts';
 import { Requests } from './requests.ts';
 
@@ -35,6 +36,7 @@ export class UserImport {
   readonly #appender: Appender;
   readonly #files: FileImport;
   readonly #places: ReadPlaces;
+  readonly #reach: ReachImport;
   readonly #offline: Waiting[] = [];
   /** Archived messages that came for the account, by what an offline message is recognised by. */
   readonly #archived = new Map<string, number>();
@@ -52,6 +54,7 @@ export class UserImport {
     this.#appender = new Appender(engine);
     this.#files = new FileImport(engine, account, folder, counts, left);
     this.#places = new ReadPlaces(engine, account, counts, left);
+    this.#reach = new ReachImport(engine, account, counts, left);
     this.#bare = `${account.localpart}@${account.domain}`;
   }
 
@@ -105,6 +108,10 @@ export class UserImport {
         return this.#places.conversation(element);
       case `${TRANSFER} timer`:
         return this.#places.timer(element);
+      case `${TRANSFER} identifier`:
+        return this.#reach.identifier(element);
+      case `${TRANSFER} push`:
+        return this.#reach.push(element);
       case `${PUBSUB_OWNER} pubsub`:
         return this.#nodes(element);
       default:

@@ -31,7 +31,8 @@ import {
   type Proof,
   tokenParts,
 } from './rules.ts';
-import { type CodeSender, type DeviceSignIn, type Identities, IdentityError, identities } from './service.ts';
+import { type CodeSender, type DeviceSignIn, type Identities, IdentityError, identifierTransfer, identities } from './service.ts';
+import { type IdentifierRow, identifierTransferOf } from './transfer.ts';
 
 export { type CodeSender, type Identities, IdentityError, identities } from './service.ts';
 
@@ -56,15 +57,6 @@ const CONDITIONS: Readonly<Partial<Record<IdentityError['code'], StanzaErrorCond
   'too-many': 'resource-constraint',
 };
 
-/** What is kept of an identifier of an account. */
-interface IdentifierRow {
-  /** ms since 1970. */
-  readonly provedAt: number;
-  readonly label?: string;
-  /** Keyed hashes of the address groups from which it was proved, newest first. */
-  readonly networks?: readonly string[];
-}
-
 /** The feature over what carries codes to people; without a sender identifiers are proved in other ways only. */
 export function identityFeature(senders: readonly CodeSender[]): Feature {
   return defineFeature({
@@ -73,13 +65,14 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
     implements: [{ rfc: 6409, status: 'complete', note: 'as a client: mail with codes goes to the mail server of the operator' }],
     advertises: [NS.identity],
     needs: [tokens],
-    provides: [identities],
+    provides: [identities, identifierTransfer],
     options: OPTIONS,
     check: (_host, config) => void readCountries(config),
     setup(ctx) {
       const { config, crypto, clock, host } = ctx;
       /** Owner: the account; key: kind and identifier. */
       const table = ctx.table('identifiers', json<IdentifierRow>());
+      ctx.provide(identifierTransfer, identifierTransferOf(ctx, table));
       const tries = new Tries(ctx.table('code_tries', json<{ tries: number; expiresAt: number }>()));
       const waits = new ResendWaits();
       const signKey = ctx.secret('token');

@@ -145,4 +145,19 @@ export interface Identities {
   /** Signs the device in that proved the identifier of an account; the account's other devices are told. */
   signInWith(request: { readonly proof: string; readonly mechanism: string; readonly deviceName: string }): Promise<DeviceSignIn>;
 }
+/** An identifier as an export has it. */
+export interface TransferredIdentifier extends Identifier {
+  /** ms since 1970. */
+  readonly provedAt: number;
+  readonly label?: string;
+}
+
+/** Lent to the export and import of a whole server. */
+export interface IdentifierTransfer {
+  of(account: AccountRecord): Promise<readonly TransferredIdentifier[]>;
+  /** False: it is not as identifiers are written here, or an account of this domain has it. */
+  restore(account: AccountRecord, identifier: TransferredIdentifier): Promise<boolean>;
+}
+export const identifierTransfer = defineService<IdentifierTransfer>('identity.transfer');
+
 export const identities = defineService<Identities>('identity.identities');

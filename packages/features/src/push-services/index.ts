@@ -8,6 +8,7 @@ import { type Attempt, Outbox, type OutboxMessage } from '../outbox.ts';
 import { type PushNotice, type PushTarget, pushes } from '../push/service.ts';
 import { rosters } from '../roster/service.ts';
 import { afterFailure, type Content, summaryOf } from './rules.ts';
+import { appServerTransfer } from './service.ts';
 
 interface Enabled {
   /** The app server: a service of this server, or the full JID of a session here. */
@@ -54,6 +55,7 @@ export default defineFeature({
   advertises: [NS.push0357],
   advertisesOnAccounts: [NS.push0357],
   needs: [pushes, rosters],
+  provides: [appServerTransfer],
   options: {
     content: {
       reload: 'hot',
@@ -196,6 +198,26 @@ export default defineFeature({
           () => store.restore(accountId, before),
         );
       };
+      ctx.provide(appServerTransfer, {
+        of: (account) => store.of(account).filter(({ jid }) => Jid.parse(jid).domain !== ctx.host),
+        restore: (account, { jid, node, options, device, since }) => {
+          const to = Jid.tryParse(jid);
+          // Whether it is there shows when it is told of something: a component connects after the server has started.
+          if (to === undefined || to.domain === ctx.host) return 'An app server is a component here.';
+          const list = store.of(account);
+          const enabled: Enabled = {
+            jid: to.toString(),
+            ...(node === undefined ? undefined : { node }),
+            ...(options === undefined ? undefined : { options }),
+            device,
+            since,
+          };
+          if (list.some((one) => keyOf(one) === keyOf(enabled))) return 'This app server is enabled already.';
+          if (list.length >= config.maxEnabled) return 'There are too many app servers.';
+          change(account, [...list, enabled]);
+          return undefined;
+        },
+      });
       ctx.iq('set', 'account', { name: 'enable', ns: NS.push0357 }, ({ from, payload }) => {
         const wish = decodePushEnable(payload);
         if (wish === undefined)

@@ -19,6 +19,7 @@ import { type PushNotice, type PushTarget, pushes } from '../push/service.ts';
 import { rosters } from '../roster/service.ts';
 import type { OpenWebPush } from './port.ts';
 import { afterAnswer, deliveryOf, type PushPayload, payloadBytes, payloadOf, type Registration } from './rules.ts';
+import { registrationTransfer } from './service.ts';
 
 export type { OpenWebPush, WebPushAnswer, WebPushMessage, WebPushPort } from './port.ts';
 
@@ -68,6 +69,7 @@ export function webPushFeature(open: OpenWebPush): Feature {
     advertises: [NS.push],
     advertisesOnAccounts: [NS.push],
     needs: [pushes, rosters],
+    provides: [registrationTransfer],
     options: {
       contact: {
         reload: 'hot',
@@ -281,6 +283,18 @@ export function webPushFeature(open: OpenWebPush): Feature {
           );
         };
 
+        ctx.provide(registrationTransfer, {
+          of: (account) => store.of(account),
+          restore: (account, { device, endpoint, p256dh, auth, content, since }) => {
+            const refusal = port.refusal({ endpoint, p256dh, auth });
+            if (refusal !== undefined) return refusal;
+            const list = store.of(account);
+            if (list.some((one) => one.device === device || one.endpoint === endpoint)) return 'This device is registered already.';
+            if (list.length >= config.maxRegistrations) return 'There are too many registrations.';
+            change(account, [...list, { device, endpoint, p256dh, auth, content, since }]);
+            return undefined;
+          },
+        });
         ctx.iq('get', 'account', { name: 'key', ns: NS.push }, () => encodePushKey(port.publicKey));
         ctx.iq('set', 'account', { name: 'register', ns: NS.push }, (call) => {
           const wish = decodePushRegister(call.payload);
