@@ -98,6 +98,8 @@ test('everything of every account goes to the file, which only its owner may rea
     archived: 16,
     files: 0,
     fileBytes: 0,
+    identifiers: 0,
+    pushRegistrations: 0,
     rooms: 0,
     roomAffiliations: 0,
     roomMessages: 0,
