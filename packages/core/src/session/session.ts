@@ -101,6 +101,11 @@ export class Session {
     return this.#host.mailboxes;
   }
 
+  /** The connection was let in without a password: by what the device keeps. True when there is no connection. */
+  get byToken(): boolean {
+    return this.stream?.byToken !== false;
+  }
+
   get available(): boolean {
     return this.presence !== undefined;
   }

@@ -64,6 +64,7 @@ export class ClientStream implements ConnectionHandler, GuestStream {
   #failures = 0;
   #guestRequests = 0;
   session: Session | undefined = undefined;
+  byToken = false; // let in by a mechanism of a feature, which proves the device and no password
 
   constructor(core: Core, connection: Connection) {
     this.#core = core;

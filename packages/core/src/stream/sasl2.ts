@@ -137,6 +137,7 @@ export class Sasl2 {
     // The header says who it is; somebody else is a mistake at least.
     if (from !== undefined && from.bare !== `${account.localpart}@${this.#core.config.domain}`) return this.#refuse('invalid-authzid');
     this.#exchange = undefined;
+    this.#stream.byToken = !byPassword;
     this.#account = account;
     const { scram } = this.#core.accounts.credentials(account);
     const lacks = (hash: ScramHash): boolean => (scram[hash]?.iterations ?? 0) < this.#core.accounts.iterations;
