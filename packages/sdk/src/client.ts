@@ -90,6 +90,7 @@ export class Client implements ChatClientApi {
   readonly social: Social;
   readonly passkeys: Passkeys;
   readonly linking: Linking;
+  readonly deleteAccount: ChatClientApi['deleteAccount'];
   readonly #grants: TabGrants;
   readonly push: Push;
   readonly devices: Devices;
@@ -166,7 +167,7 @@ export class Client implements ChatClientApi {
     });
     this.#emitter.on('message.status', ({ message }) => this.#outbox.statusChanged(message));
     this.codes = this.#makeEntry();
-    ({ social: this.social, passkeys: this.passkeys, linking: this.linking } = this.codes);
+    ({ social: this.social, passkeys: this.passkeys, linking: this.linking, deleteAccount: this.deleteAccount } = this.codes);
     this.#grants = new TabGrants(this.#platform, this.#connection, (device) => this.codes.grant(device));
     this.xmpp = rawXmpp(this.#connection, this.#stanzaListeners);
   }

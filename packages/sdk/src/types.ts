@@ -1,5 +1,5 @@
 import type { Element } from '@parley/xml';
-import type { Codes } from './code-types.ts';
+import type { CodeProof, Codes } from './code-types.ts';
 import type { Conversation, ConversationSnapshot, Upload, UploadSnapshot } from './conversation-types.ts';
 import type { ChatError } from './errors.ts';
 import type { Groups } from './group-types.ts';
@@ -108,6 +108,12 @@ export interface Credentials {
   /** Used once to derive keys (SCRAM); never stored and never logged. */
   readonly password: string;
 }
+
+/** What shows that the owner is there, and not only a device of theirs. */
+export type OwnersWord =
+  | { readonly password: string; readonly proof?: undefined }
+  /** Of an address, number or sign-in that the account has had for a day, or since it was made. */
+  | { readonly proof: Pick<CodeProof, 'proof'>; readonly password?: undefined };
 
 /** Events of the client. Payloads are frozen; listeners run after the local store has committed what they report. */
 export interface ChatEvents {
@@ -306,6 +312,11 @@ export interface ChatClient {
   readonly passkeys: Passkeys;
   /** Disconnects and removes account, keys and messages from this device. */
   signOut(): Promise<void>;
+  /**
+   * Deletes the account for good, with everything that the server keeps of it, and removes it from this device as `signOut` does. Contacts are told.
+   * Rejects with `wrong-credentials` when the word is not the owner's, `code-expired`, `rate-limited`, `offline`; the account stays then.
+   */
+  deleteAccount(word: OwnersWord): Promise<void>;
   /** By user name on the own domain or by address; the own domain alone is the conversation of type `server`. Throws `invalid-address`. */
   conversation(user: string): Conversation;
   presence(user: string): Observable<PresenceSnapshot>;

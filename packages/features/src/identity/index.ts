@@ -24,6 +24,7 @@ import {
   type Identifier,
   type IdentifierKind,
   isDeviceId,
+  isSettled,
   joinToken,
   KINDS,
   LONGEST_TOKEN,
@@ -277,6 +278,11 @@ export function identityFeature(senders: readonly CodeSender[]): Feature {
         },
         owner: accountOf,
         attach: (account, identifier, label, also) => attach(account, { ...identifier, label, device: '', expiresAt: 0 }, also),
+        async confirms(account, token) {
+          const proof = await proofIn(token);
+          const row = await table.get(account.id, keyOf(proof));
+          return row !== undefined && isSettled(row.provedAt, account.createdAt, clock.now());
+        },
         async signUpWith({ proof: token, localpart, mechanism }) {
           const proof = await proofIn(token);
           if (!config.signUp) throw new IdentityError('closed', 'This server takes no registrations. Ask its operator for an account.');

@@ -8,10 +8,19 @@ import {
   encodeChallenge,
   encodeProof,
   isDeviceId,
+  isSettled,
   joinToken,
   normaliseEmail,
   tokenParts,
 } from './rules.ts';
+
+test('an identifier that was added speaks for the owner after a day, one that came with the account at once', () => {
+  const day = 24 * 60 * 60_000;
+  assert.equal(isSettled(1000, 900, 2000), true);
+  assert.equal(isSettled(10 * day, 0, 10 * day + 1), false);
+  assert.equal(isSettled(10 * day, 0, 11 * day - 1), false);
+  assert.equal(isSettled(10 * day, 0, 11 * day), true);
+});
 
 test('one mailbox has one spelling', () => {
   assert.equal(normaliseEmail('  Ann.Lee+chat@Example.ORG '), 'ann.lee+chat@example.org');

@@ -41,6 +41,19 @@ export interface Proof extends Identifier {
   readonly network?: string | undefined;
 }
 
+/** An identifier that was added to an account speaks for its owner in what cannot be undone after this time. */
+const SETTLED_MS = 24 * 60 * 60_000;
+/** One that came with the account does so at once. */
+const SIGN_UP_MS = 60_000;
+
+/**
+ * Whether an identifier counts as its owner's word for what cannot be undone. Whoever has got hold of a device could add one of their own;
+ * until it counts, the owner has time to see it. All in ms since 1970.
+ */
+export function isSettled(provedAt: number, accountCreatedAt: number, now: number): boolean {
+  return provedAt - accountCreatedAt <= SIGN_UP_MS || now - provedAt >= SETTLED_MS;
+}
+
 const LONGEST_EMAIL = 254;
 const LONGEST_LOCALPART = 64;
 export const LONGEST_TOKEN = 2048;

@@ -135,6 +135,8 @@ export interface Identities {
   owner(identifier: Identifier): Promise<AccountRecord | undefined>;
   /** Gives an identifier to an account; what `also` writes is durable with it. Rejects with `conflict` when another account has it. */
   attach(account: AccountRecord, identifier: Identifier, label: string, also: () => void): Promise<void>;
+  /** Whether a proof is of an identifier that this account has, and has had for long enough to decide what cannot be undone. */
+  confirms(account: AccountRecord, proof: string): Promise<boolean>;
   /** A new account for a proved identifier that no account has; signed in on the device that proved it. */
   signUpWith(request: {
     readonly proof: string;

@@ -6,12 +6,15 @@ import {
   HourlyLimit,
   type IqCall,
   NOT_MINE,
+  type Session,
   streamFeatures,
 } from '@parley/core';
 import { encodeRegistration, Jid, NS, StanzaError, type StanzaErrorCondition } from '@parley/protocol';
+import type { AccountRecord } from '@parley/storage';
 import { type Element, el } from '@parley/xml';
 import { administrators } from '../administration/service.ts';
-import { readRegisterSet } from './rules.ts';
+import { IdentityError, identities } from '../identity/service.ts';
+import { type OwnersWord, readRegisterSet } from './rules.ts';
 import { type Registrar, RegistrationError, registrar } from './service.ts';
 
 const QUERY = { name: 'query', ns: NS.register };
@@ -51,6 +54,8 @@ export default defineFeature({
     });
     /** Hashing a password costs the server 20 ms and more, so that an account does not ask for it all day. */
     const changes = new HourlyLimit(20);
+    /** So often an hour the owner's word is looked at. */
+    const words = new HourlyLimit(10);
     /** A stream makes one account (XEP-0077 §3.1.1). */
     const done = new WeakSet<GuestStream>();
 
@@ -109,10 +114,46 @@ export default defineFeature({
     });
 
     const get = ({ account }: IqCall): Element => encodeRegistration({ registered: true, username: account.localpart, password: '' });
-    const set = async ({ from, account, payload }: IqCall): Promise<void> => {
+    /** Resolves when the owner is there. A device that came in by what it keeps shows nothing of that: somebody may have found it. */
+    const ownerIsThere = async (from: Session, account: AccountRecord, word: OwnersWord | undefined): Promise<void> => {
+      if (word === undefined) {
+        if (!from.byToken) return;
+        throw new StanzaError('not-allowed', {
+          text: 'Give the password of the account, or a new proof of its address or number, with this.',
+        });
+      }
+      if (words.take(String(account.id), ctx.clock.now()) > 0)
+        throw new StanzaError('resource-constraint', { type: 'wait', text: 'This was tried too often. Try again in an hour.' });
+      let right: boolean;
+      try {
+        right =
+          'password' in word
+            ? await ctx.accounts.verifyPassword(account, word.password, account.localpart)
+            : (await ctx.find(identities)?.confirms(account, word.proof)) === true;
+      } catch (error) {
+        if (!(error instanceof IdentityError)) throw error;
+        throw new StanzaError('not-acceptable', { text: error.message });
+      }
+      if (right) return;
+      ctx.log.info('owner_not_shown', { account: account.id, by: 'password' in word ? 'password' : 'proof' });
+      throw new StanzaError('not-authorized', {
+        text:
+          'password' in word ? 'This password is wrong.' : 'This is not an address, number or passkey that the account has had for a day.',
+      });
+    };
+    const set = async ({ from, account: signedInWith, payload }: IqCall): Promise<void> => {
+      // As it is now, with the password of now; and no namesake (R10).
+      const account = await ctx.accounts.get(signedInWith.localpart);
+      if (account?.id !== signedInWith.id) throw new StanzaError('forbidden', { text: 'This account is gone.' });
+
       const wish = readRegisterSet(payload, true);
       if (wish.kind === 'bad') throw new StanzaError(wish.condition, { text: wish.reason });
       if (wish.kind === 'remove') {
+        const { username = '' } = wish;
+        const named = username.includes('@') ? username : `${username}@${ctx.host}`;
+        if (username !== '' && Jid.tryParse(named)?.bare !== `${account.localpart}@${account.domain}`)
+          throw new StanzaError('bad-request', { text: 'This is not your user name.' });
+        await ownerIsThere(from, account, wish.word);
         // The answer first; then every session ends with <not-authorized/> (XEP-0077 §3.2).
         ctx.clock.soon(() => {
           ctx.accounts.remove(account).then(
@@ -125,6 +166,7 @@ export default defineFeature({
       // Both sides prepared (RFC 7622): "Bill" is bill.
       if (Jid.tryParse(`${wish.username}@${ctx.host}`)?.local !== account.localpart)
         throw new StanzaError('bad-request', { text: 'This is not your user name.' });
+      await ownerIsThere(from, account, wish.word);
       if (changes.take(String(account.id), ctx.clock.now()) > 0)
         throw new StanzaError('resource-constraint', { text: 'The password was changed very often in the last hour. Try again later.' });
       try {

@@ -9,8 +9,9 @@ import { parseUser } from '../people/contacts.ts';
 import type { Platform } from '../platform.ts';
 import type { Social, SocialFlow, SocialProof, SocialProvider } from '../social-types.ts';
 import type { ChatStore } from '../store/store.ts';
-import type { Credentials, TokenProvider, UserSnapshot } from '../types.ts';
+import type { Credentials, OwnersWord, TokenProvider, UserSnapshot } from '../types.ts';
 import type { Connection, Identity } from './connection.ts';
+import { requestDeletion } from './deletion.ts';
 import { type KeptToken, uuid } from './device.ts';
 import { findServer } from './discover.ts';
 import { linkingOf } from './linking.ts';
@@ -70,6 +71,11 @@ export class Entry implements Codes {
     offered: () => this.#providers(),
     begin: (provider) => this.#beginSocial(provider),
     finish: (flow, address) => this.#finishSocial(flow, address),
+  };
+  readonly deleteAccount = async (word: OwnersWord): Promise<void> => {
+    const session = this.#session();
+    await requestDeletion((request) => session.iq(request), this.#host.account?.username ?? '', word);
+    await this.#host.wipe();
   };
   readonly #host: EntryHost;
 
