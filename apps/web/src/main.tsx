@@ -155,6 +155,14 @@ function Root(): ReactElement {
         }
         providers={info?.providers ?? []}
         go={async (provider) => leaveFor(await (await sessionOrSentence()).beginSocial(provider), 'enter')}
+        link={
+          info?.linking === true
+            ? {
+                request: async () => (await sessionOrSentence()).requestLink(),
+                linked: async () => open((await sessionOrSentence()).currentSession()),
+              }
+            : undefined
+        }
         passkey={info?.passkeys === true ? async () => open(await (await sessionOrSentence()).signInByPasskey()) : undefined}
         proved={page.proof === undefined ? undefined : { proof: page.proof, steps: codeSteps, back: () => setPage({ kind: 'sign-in' }) }}
         onIntent={() => {

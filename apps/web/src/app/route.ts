@@ -17,6 +17,8 @@ export interface Route {
   /** The message to go to (only with a chat). */
   readonly at?: string;
   readonly panel?: Panel;
+  /** The code of a device that wants to be linked (only with the panel of devices). */
+  readonly link?: string;
 }
 
 const isPanel = (value: string | null): value is Panel => value !== null && PANELS.has(value);
@@ -28,6 +30,7 @@ export function parseRoute(hash: string): Route {
   const parameters = new URLSearchParams(query);
   const panel = parameters.get('panel');
   const at = parameters.get('at');
+  const link = panel === 'devices' ? parameters.get('link') : null;
   let chat: string | undefined;
   if (head === 'chat' && encoded !== undefined && encoded !== '') {
     try {
@@ -41,6 +44,7 @@ export function parseRoute(hash: string): Route {
       ? {}
       : { chat, ...(tail === 'info' ? { info: true } : {}), ...(tail === 'find' ? { find: true } : {}), ...(at === null ? {} : { at }) }),
     ...(isPanel(panel) ? { panel } : {}),
+    ...(link !== null && /^[A-Za-z2-9]{8}$/.test(link) ? { link } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type CodeKind,
   type CodeProof,
   indexedDbStore,
+  type LinkRequest,
   type SocialFlow,
   type SocialProof,
 } from '@parley/sdk/browser';
@@ -94,6 +95,16 @@ export async function enterByCode(proof: CodeProof, username: string | undefined
   const { codes } = current.chat;
   await inWords(username === undefined ? codes.signIn(proof, deviceName()) : codes.signUp(proof, username));
   return current;
+}
+
+/** Asks to be let in from a device that is signed in. Rejects with a sentence. */
+export function requestLink(): Promise<LinkRequest> {
+  return inWords(session().chat.linking.request(deviceName()));
+}
+
+/** The session of this page, once it is signed in. */
+export function currentSession(): Session {
+  return session();
 }
 
 /** Signs in by a passkey. Rejects with a sentence. */

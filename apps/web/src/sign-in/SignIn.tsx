@@ -1,7 +1,10 @@
-import { type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react';
+import { type FormEvent, lazy, type ReactElement, Suspense, useEffect, useId, useRef, useState } from 'react';
 import { Icon, type IconName } from '../ui/Icon.tsx';
 import { CodeSignIn, type CodeSignInProps, type CodeSteps } from './CodeSignIn.tsx';
+import type { LinkDeviceProps } from './LinkDevice.tsx';
 import '../styles/sign-in.css';
+
+const LinkDevice = lazy(() => import('./LinkDevice.tsx'));
 
 /** What the form asks for. */
 export type SignInMode = 'sign-in' | 'sign-up';
@@ -36,6 +39,8 @@ export interface SignInProps {
   /** Other providers, and the way to them. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   readonly go: (provider: string) => Promise<void>;
+  /** The way from a device that is signed in; undefined where there is none. */
+  readonly link: Omit<LinkDeviceProps, 'onBack'> | undefined;
   /** Signs in by a passkey; undefined where there are none. */
   readonly passkey: (() => Promise<void>) | undefined;
   /** Who came back from one of them and has no account yet. */
@@ -75,6 +80,7 @@ export function SignIn({
   codes,
   providers,
   go,
+  link,
   passkey,
   proved,
   onIntent,
@@ -83,6 +89,7 @@ export function SignIn({
   const mode: SignInMode = registrationOpen ? wanted : 'sign-in';
   const [chosen, setChosen] = useState<Door>();
   const open: Door = chosen ?? (codes?.phone === true ? 'phone' : 'password');
+  const [linking, setLinking] = useState(false);
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -151,6 +158,11 @@ export function SignIn({
           Continue with e-mail
         </button>
       )}
+      {link !== undefined && mode === 'sign-in' && (
+        <button type="button" className="button plain wide" disabled={busy} onClick={() => setLinking(true)}>
+          Link with another device
+        </button>
+      )}
       {passkey !== undefined && mode === 'sign-in' && (
         <button type="button" className="button plain wide" disabled={busy} onClick={() => void alone(passkey)}>
           Use a passkey
@@ -184,7 +196,11 @@ export function SignIn({
             ))}
           </ul>
         </div>
-        {proved !== undefined ? (
+        {linking && link !== undefined ? (
+          <Suspense fallback={<span className="spinner big" role="status" aria-label="Loading" />}>
+            <LinkDevice {...link} onBack={() => setLinking(false)} />
+          </Suspense>
+        ) : proved !== undefined ? (
           <CodeSignIn
             kind="email"
             domain={domain}

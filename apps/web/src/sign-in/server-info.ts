@@ -12,6 +12,8 @@ export interface ServerInfo {
   readonly phoneCodes: boolean;
   readonly phoneCountry: string;
   readonly signUpByCode: boolean;
+  /** A device that is signed in can let this one in. */
+  readonly linking: boolean;
   /** People may sign in by a passkey, if their browser has them. */
   readonly passkeys: boolean;
   /** Other providers by whom people may sign in. */
@@ -25,6 +27,7 @@ const NOTHING_KNOWN: ServerInfo = {
   phoneCodes: false,
   phoneCountry: '',
   signUpByCode: false,
+  linking: false,
   passkeys: false,
   providers: [],
 };
@@ -42,6 +45,7 @@ export async function serverInfo(): Promise<ServerInfo> {
       readonly domain?: unknown;
       readonly codes?: unknown;
       readonly signUpByCode?: unknown;
+      readonly linking?: unknown;
       readonly passkeys?: unknown;
       readonly social?: unknown;
       readonly phoneCountry?: unknown;
@@ -53,6 +57,7 @@ export async function serverInfo(): Promise<ServerInfo> {
       phoneCodes: Array.isArray(told.codes) && told.codes.includes('phone'),
       phoneCountry: typeof told.phoneCountry === 'string' ? told.phoneCountry : '',
       signUpByCode: told.signUpByCode === true,
+      linking: told.linking === true,
       passkeys: told.passkeys === true && globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
       providers: Array.isArray(told.social) ? (told.social as ServerInfo['providers']).slice(0, MOST_PROVIDERS) : [],
     };

@@ -7,7 +7,25 @@ import { Icon } from '../../ui/Icon.tsx';
 import { useToday } from '../../ui/use-day.ts';
 import type { Route } from '../route.ts';
 import { attempt, toast } from '../toasts.tsx';
+import { LinkForm } from './LinkForm.tsx';
 import { PanelHeader } from './PanelHeader.tsx';
+
+/** How often the list is asked for while somebody looks at it. Milliseconds. */
+const FRESH_MS = 5000;
+
+/** Whether this server links devices. */
+function useLinking(): boolean {
+  const chat = useChat();
+  const [offered, setOffered] = useState(false);
+  useEffect(() => {
+    let wanted = true;
+    void chat.linking.offered().then((found) => wanted && setOffered(found));
+    return () => {
+      wanted = false;
+    };
+  }, [chat]);
+  return offered;
+}
 
 /** What has access to the account: when it was last here, and the way to sign it out. */
 export function Devices({ route }: { readonly route: Route }): ReactElement {
@@ -17,6 +35,7 @@ export function Devices({ route }: { readonly route: Route }): ReactElement {
   const [list, setList] = useState<readonly Device[]>();
   const [round, ask] = useState(0);
   const [leaving, setLeaving] = useState<Device>();
+  const linking = useLinking();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked again after each change
   useEffect(() => {
@@ -31,6 +50,12 @@ export function Devices({ route }: { readonly route: Route }): ReactElement {
     };
   }, [chat, state, round]);
 
+  // A device that was just linked signs in a moment later; who is connected changes, too.
+  useEffect(() => {
+    const timer = setInterval(() => ask((n) => n + 1), FRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+
   const nameOf = (device: Device): string => device.name || device.software || 'Unknown device';
   const sorted = list?.toSorted(
     (a, b) =>
@@ -40,6 +65,7 @@ export function Devices({ route }: { readonly route: Route }): ReactElement {
     <>
       <PanelHeader title="Devices" back={{ ...route, panel: 'settings' }} />
       <div className="scroll">
+        {state === 'online' && linking && <LinkForm given={route.link} done={() => ask((n) => n + 1)} />}
         {sorted === undefined ? (
           <div className="blank">
             {state === 'online' ? (
