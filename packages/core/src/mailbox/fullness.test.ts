@@ -36,7 +36,16 @@ test('§5.6: a mailbox with room is not counted again before it can be full, unl
   let entries = 0;
   let looks = 0;
   const limits = { mailboxEntries: 50_000 };
-  const full = new Fullness({ count: () => (looks++, entries) } as unknown as MailboxStore, limits, { ...log, warn() {} });
+  const full = new Fullness(
+    {
+      count: () => {
+        looks += 1;
+        return entries;
+      },
+    } as unknown as MailboxStore,
+    limits,
+    { ...log, warn() {} },
+  );
   const append = async (messages: number): Promise<void> => {
     for (let i = 0; i < messages; i++) {
       entries++;
