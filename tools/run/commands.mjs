@@ -47,6 +47,9 @@ export async function docs(args) {
   return run(pinnedNode(), ['--disable-warning=ExperimentalWarning', 'tools/docs/main.ts', ...args]);
 }
 
+/** What all suites together may take at most: several times what they need. Whoever runs them does not wait for ever. */
+const ALL_SUITES_MS = 45 * 60_000;
+
 /** `npm test [-- suite …]`. The last line is the counts; 1 when anything failed or a suite ran no test. */
 export async function test(args) {
   const names = args.filter((arg) => !arg.startsWith('-'));
@@ -60,9 +63,20 @@ export async function test(args) {
   await ensureSystem(suites.map((suite) => suite.name));
 
   const total = { passed: 0, failed: 0, skipped: 0 };
+  const deadline = Date.now() + ALL_SUITES_MS;
   let ok = true;
+  let interrupted;
   for (const suite of suites) {
-    const result = await runSuite(suite);
+    if (interrupted !== undefined || Date.now() > deadline) {
+      ok = false;
+      total.failed++;
+      console.log(
+        `FAILED ${suite.name}: not run, ${interrupted === undefined ? 'the time for all suites is over' : `because of ${interrupted}`}.`,
+      );
+      continue;
+    }
+    const result = await runSuite(suite, undefined, deadline);
+    interrupted = result.interrupted;
     total.passed += result.passed;
     total.failed += result.failed;
     total.skipped += result.skipped;

@@ -63,10 +63,15 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs a program and keeps what it said; `output` is both streams together. */
+/** Runs a program and keeps what it said; `output` is both streams together. After `timeout` ms, if given, it is told to end. */
 export function capture(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.env) });
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment(options.env),
+      timeout: options.timeout,
+    });
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));

@@ -9,6 +9,7 @@ export interface SuiteResult {
   readonly failed: number;
   readonly skipped: number;
   readonly ok: boolean;
+  readonly interrupted: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined;
 }
 export const SUITES: readonly Suite[];
-export function runSuite(suite: Suite, silence?: number): Promise<SuiteResult>;
+export function runSuite(suite: Suite, silence?: number, deadline?: number): Promise<SuiteResult>;

@@ -6,7 +6,12 @@ import { environment, pinnedNode, root } from './shell.mjs';
 const MINUTE = 60_000;
 
 /** A run in which no test ends for so long hangs, and is ended. Many times what the longest needs: a loaded machine is slow. */
-const SILENCE = 15 * MINUTE;
+const SILENCE = 10 * MINUTE;
+
+/** Signals that end the whole run: Ctrl-C, a CI that cancels, a terminal that is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** How long a run that was told to end has for that. */
+const GRACE = 10_000;
 
 /** In the order they run: cheap ones first. `web`: the built web client is needed. Two cores are assumed. */
 export const SUITES = [
@@ -20,10 +25,11 @@ export const SUITES = [
 
 /**
  * Runs one suite. `ok` is false when a test failed, the run itself broke, or there was no test at all. A run in which nothing ends for
- * `silence` ms is killed with all that it started, and counts as a failure that names what was running.
+ * `silence` ms, or that is not over at `deadline` (ms since the epoch), is killed with all that it started, and counts as a failure that
+ * names what was running. `interrupted` is the signal that ended it, if one did: then nothing else should be begun.
  */
-export async function runSuite(suite, silence = SILENCE) {
-  const result = { passed: 0, failed: 0, skipped: 0, ok: true };
+export async function runSuite(suite, silence = SILENCE, deadline = Number.POSITIVE_INFINITY) {
+  const result = { passed: 0, failed: 0, skipped: 0, ok: true, interrupted: undefined };
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
   const label = `${suite.name}:`.padEnd(12);
@@ -55,12 +61,23 @@ export async function runSuite(suite, silence = SILENCE) {
       // Nothing of it is left.
     }
   };
-  process.on('SIGINT', signalAll);
-  process.on('SIGTERM', signalAll);
+  // It may be over before all that it said was read.
+  const exited = new Promise((resolve) => {
+    child.once('error', () => resolve(1));
+    child.once('exit', (value) => resolve(value ?? 1));
+  });
+  let killing;
+  const interrupt = (signal) => {
+    // Asked twice, or deaf: no more patience.
+    signalAll(result.interrupted === undefined ? signal : 'SIGKILL');
+    result.interrupted ??= signal;
+    killing ??= setTimeout(signalAll, GRACE, 'SIGKILL');
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
 
   let problems = '';
   child.stderr.on('data', (chunk) => {
-    problems += chunk;
+    problems = (problems + chunk).slice(-20_000);
   });
   const live = process.stdout.isTTY === true;
   const skips = new Map();
@@ -73,11 +90,13 @@ export async function runSuite(suite, silence = SILENCE) {
   if (!live) say(`${label}started`);
 
   const running = new Set();
-  let hung = false;
-  const watchdog = setTimeout(() => {
-    hung = true;
+  let hung;
+  const kill = (why) => {
+    hung ??= why;
     signalAll('SIGKILL');
-  }, silence);
+  };
+  const watchdog = setTimeout(kill, silence, `nothing ended for ${Math.round(silence / 1000)} s`);
+  const end = Number.isFinite(deadline) ? setTimeout(kill, Math.max(0, deadline - began), 'the time for all suites is over') : undefined;
 
   for await (const line of createInterface({ input: child.stdout })) {
     let event;
@@ -106,17 +125,17 @@ export async function runSuite(suite, silence = SILENCE) {
     if (event.kind === 'skipped') skips.set(event.reason, (skips.get(event.reason) ?? 0) + 1);
     draw();
   }
-  const code = child.exitCode ?? (await new Promise((resolve) => child.once('exit', (value) => resolve(value ?? 1))));
+  const code = await exited;
   clearInterval(heartbeat);
-  clearTimeout(watchdog);
-  process.off('SIGINT', signalAll);
-  process.off('SIGTERM', signalAll);
+  for (const timer of [watchdog, end, killing]) clearTimeout(timer);
+  for (const signal of SIGNALS) process.off(signal, interrupt);
+  // What it started and left behind goes with it.
+  signalAll('SIGKILL');
 
-  if (hung) {
+  if (hung !== undefined || result.interrupted !== undefined) {
     result.failed++;
-    say(
-      `\nFAILED ${suite.name}: nothing ended for ${Math.round(silence / 1000)} s, so it was killed. Running were:\n${[...running].join('\n')}\n${problems}`,
-    );
+    const why = hung === undefined ? `ended by ${result.interrupted}` : `${hung}, so it was killed`;
+    say(`\nFAILED ${suite.name}: ${why}. Running were:\n${[...running].join('\n')}\n${problems}`);
   } else if (result.passed + result.failed === 0) {
     result.ok = false;
     say(`${label}no test ran${problems ? `\n${problems}` : ''}`);
