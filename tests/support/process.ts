@@ -13,6 +13,8 @@ export const PATIENCE_MS = 60_000;
 /** Room of one test file among the ports. */
 const BLOCK = 64;
 const FIRST_PORT = 10_000;
+/** The first port of the block of this process, once it has one. */
+let own: Promise<number | undefined> | undefined;
 let taken = 0;
 
 /** Where the ports begin that the system gives to outgoing connections and to listeners that want any (Linux; elsewhere a usual value). */
@@ -36,17 +38,34 @@ async function tried(port: number): Promise<number | undefined> {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
+/** Takes a block for as long as this process lives, by listening on its first port; undefined when there is no room for blocks. */
+async function takeBlock(): Promise<number | undefined> {
+  const blocks = Math.floor((firstEphemeral() - FIRST_PORT) / BLOCK);
+  for (let tries = 0; tries < blocks; tries++) {
+    const first = FIRST_PORT + ((process.pid + tries) % blocks) * BLOCK;
+    const server = createServer((socket) => socket.destroy());
+    const mine = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(first, '127.0.0.1', () => resolve(true));
+    });
+    if (mine) {
+      server.unref();
+      return first;
+    }
+  }
+  return undefined;
+}
+
 /**
  * `count` TCP ports of 127.0.0.1 that were free a moment ago. They lie where the system gives none away by itself, and each process
- * looks in a block of its own: nobody takes one before it is used, nor while a server that has it is started again.
+ * has a block of its own: nobody takes one before it is used, nor while a server that has it is started again.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const blocks = Math.floor((firstEphemeral() - FIRST_PORT) / BLOCK);
+  own ??= takeBlock();
+  const first = await own;
   const ports: number[] = [];
   for (let tries = 0; ports.length < count; tries++) {
     if (tries > 1000) throw new Error('there are no free TCP ports');
-    const wanted = blocks < 8 ? 0 : FIRST_PORT + ((process.pid * BLOCK + taken++) % (blocks * BLOCK));
-    const port = await tried(wanted);
+    const port = await tried(first === undefined ? 0 : first + 1 + (taken++ % (BLOCK - 1)));
     if (port !== undefined && !ports.includes(port)) ports.push(port);
   }
   return ports;
