@@ -14,6 +14,8 @@ import { type Address, TurnClient } from './drivers/turn.ts';
 
 const NS = 'urn:xmpp:extdisco:2';
 const SECRET = 'shared-with-the-turn-server';
+/** Too long to stand in a random name by chance. */
+const USER = 'annabella-of-the-harbour';
 const missing = spawnSync('turnserver', ['--version']).error === undefined ? false : 'coturn is not installed: sudo apt-get install coturn';
 
 describe('TURN with coturn', { skip: missing }, () => {
@@ -45,7 +47,7 @@ describe('TURN with coturn', { skip: missing }, () => {
         'features.external-services.credentialsTime': '10m',
       },
     });
-    await server.createUser('ann', 'secret');
+    await server.createUser(USER, 'secret');
     await waitFor('coturn to answer', async () => {
       if (!turn.running) throw new Error(`coturn has ended:\n${turn.output.slice(-2000)}`);
       const client = await TurnClient.open(at);
@@ -54,15 +56,15 @@ describe('TURN with coturn', { skip: missing }, () => {
     });
   });
   after(async () => {
-    await server?.stop();
     await turn?.end();
-    await rm(folder, { recursive: true, force: true });
+    if (folder) await rm(folder, { recursive: true, force: true });
+    await server?.stop();
   });
 
   const services = (answer: Heard): Readonly<Record<string, string>>[] =>
     (answer.children.find((child) => child.ns === NS)?.all('service') ?? []).map((service) => service.attrs);
   const asked = async (payload: string): Promise<Readonly<Record<string, string>>[]> => {
-    const ann = await Person.signIn(server, 'ann');
+    const ann = await Person.signIn(server, USER);
     const answer = await ann.ask('get', payload, 'localhost');
     ann.cut();
     assert.equal(answer.attrs['type'], 'result', String(answer));
@@ -120,7 +122,7 @@ describe('TURN with coturn', { skip: missing }, () => {
     const [stun] = all.filter((one) => one['type'] === 'stun');
     assert.deepEqual([stun?.['username'], stun?.['password'], stun?.['restricted']], [undefined, undefined, undefined]);
     const names = all.filter((one) => one['type'] === 'turn').map((one) => one['username'] ?? '');
-    assert.ok(names.every((name) => /^\d{10}:[\w-]{16}$/.test(name) && !name.includes('ann')));
+    assert.ok(names.every((name) => /^\d{10}:[\w-]{16}$/.test(name) && !name.includes(USER)));
     assert.ok(!server.log().includes(SECRET));
   });
 });

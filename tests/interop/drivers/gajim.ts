@@ -126,7 +126,8 @@ export class Gajim {
   async dispose(): Promise<void> {
     await this.#gajim?.end('SIGKILL');
     for (const program of this.#programs) await program.end('SIGKILL');
-    rmSync(this.#home, { recursive: true, force: true });
+    // Services of the bus may be writing their last.
+    rmSync(this.#home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
   /** Accepts the request of `address` to see its presence. */
@@ -187,7 +188,7 @@ export class Gajim {
   /** What it keeps of the messages with `address` (a person or a group), oldest first. */
   shown(address: string): Shown[] {
     const path = join(this.#home, 'config/logs.db');
-    const database = new DatabaseSync(path, { readOnly: true });
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
     try {
       const rows = database
         .prepare(

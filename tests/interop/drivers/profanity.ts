@@ -95,6 +95,7 @@ export class Profanity {
 
   dispose(): void {
     spawnSync('tmux', ['-S', this.#socket, 'kill-server'], { stdio: 'ignore' });
-    rmSync(this.#home, { recursive: true, force: true });
+    // It may be writing its last.
+    rmSync(this.#home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
