@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { waitFor } from '../support/process.ts';
+import { PATIENCE_MS, waitFor } from '../support/process.ts';
 import { rawSession } from '../support/raw.ts';
 import { startServer } from '../support/server.ts';
 
@@ -30,7 +30,7 @@ test('database locked by another program: wait, then as before', async () => {
     const bob = await rawSession(server, 'bob', { resource: 'b' });
     alice.send("<enable xmlns='urn:xmpp:sm:3'/>");
     await alice.expect('<enabled');
-    const lock = new DatabaseSync(database(server.dataDir));
+    const lock = new DatabaseSync(database(server.dataDir), { timeout: PATIENCE_MS });
     try {
       lock.exec('BEGIN IMMEDIATE');
       alice.send(`${message('m1', 'refused')}<r xmlns='urn:xmpp:sm:3'/>`);

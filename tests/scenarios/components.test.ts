@@ -281,7 +281,7 @@ test('R7: what only the server may say is not believed of a component: stanza-id
   const heard = await ann.take(message({ id: 'f1' }));
   const ids = heard.all('stanza-id');
   assert.deepEqual(ids.map((id) => id.attrs['by']).sort(), [ann.bare, 'x@bot.localhost']);
-  assert.doesNotMatch(String(heard), /forged|2020/);
+  assert.doesNotMatch(String(heard), /="forged"|2020-01-01T/);
   bot.close();
   await ann.leave();
 });
