@@ -47,6 +47,12 @@ export function Composer(props: ComposerProps): ReactElement {
   const picker = useRef<HTMLInputElement>(null);
   const [emoji, setEmoji] = useState<Anchor>();
   const mention = useMention(text, members);
+  /** Where the cursor goes once the text is there: in the same turn, because the next key may come before the next frame. */
+  const cursor = useRef<number | undefined>(undefined);
+  const place = (): void => {
+    if (cursor.current !== undefined) area.current?.setSelectionRange(cursor.current, cursor.current);
+    cursor.current = undefined;
+  };
   /** What stood in the box before a correction took its place. */
   const before = useRef<string | undefined>(undefined);
 
@@ -57,6 +63,7 @@ export function Composer(props: ComposerProps): ReactElement {
     if (element === null) return;
     element.style.blockSize = '0';
     element.style.blockSize = `${Math.min(170, Math.max(40, element.scrollHeight))}px`;
+    place();
   }, [text]);
 
   // On a pointer device the person wants to type at once; on a phone the keyboard would cover the chat.
@@ -100,20 +107,25 @@ export function Composer(props: ComposerProps): ReactElement {
     area.current?.focus();
   };
 
+  /** Another text, with the cursor here in it. */
+  const replace = (value: string, at: number): void => {
+    cursor.current = at;
+    if (value === text) place();
+    else change(value);
+  };
+
   /** Puts an emoji where the cursor is. */
   const insert = (sign: string): void => {
     const element = area.current;
     const start = element?.selectionStart ?? text.length;
     const end = element?.selectionEnd ?? text.length;
-    change(text.slice(0, start) + sign + text.slice(end));
-    requestAnimationFrame(() => element?.setSelectionRange(start + sign.length, start + sign.length));
+    replace(text.slice(0, start) + sign + text.slice(end), start + sign.length);
   };
 
   const choose = (person: Mentionable): void => {
     const done = mention.choose(person);
     if (done === undefined) return;
-    change(done.text);
-    requestAnimationFrame(() => area.current?.setSelectionRange(done.cursor, done.cursor));
+    replace(done.text, done.cursor);
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
