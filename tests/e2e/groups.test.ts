@@ -73,9 +73,7 @@ describe('a group', { skip: noBrowser }, () => {
   });
 
   it('who is typing is told by name', async () => {
-    // It shows for some seconds only: looked for from the first key on.
-    const shown = ann.page.locator('.conversation .state.typing', { hasText: 'bob is typing' }).waitFor();
-    await Promise.all([shown, bob.composer.pressSequentially('Wh')]);
+    await bob.typesUntil(ann.page.locator('.conversation .state.typing', { hasText: 'bob is typing' }));
     await bob.composer.fill('');
   });
 

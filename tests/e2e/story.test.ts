@@ -65,8 +65,7 @@ describe('two people chat in their browsers', { skip: noBrowser }, () => {
     await ann.write('Good morning, Bob!');
     await bob.sees('Good morning, Bob!');
     await ann.seesTick('Good morning, Bob!', 'read');
-    // It shows for some seconds only: looked for from the first key on.
-    await Promise.all([ann.page.locator('.conversation .state.typing').waitFor(), bob.composer.pressSequentially('Hi A')]);
+    await bob.typesUntil(ann.page.locator('.conversation .state.typing'));
     await bob.write('Hi Ann! Have you seen the sky? https://example.org/sky');
     await ann.sees('Have you seen the sky?');
     await bob.seesTick('Have you seen the sky?', 'read');

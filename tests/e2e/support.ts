@@ -7,7 +7,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
-import { PATIENCE_MS } from '../support/process.ts';
+import { PATIENCE_MS, waitFor } from '../support/process.ts';
 import { repository } from '../support/server.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
@@ -197,6 +197,14 @@ export class Person {
   async write(text: string): Promise<void> {
     await this.composer.fill(text);
     await this.composer.press('Enter');
+  }
+
+  /** Types until it shows: the sign of it lasts for some seconds only, which a slow machine may sleep through. */
+  async typesUntil(seen: Locator): Promise<void> {
+    await waitFor('the sign of typing', async () => {
+      await this.composer.pressSequentially('x');
+      return seen.isVisible();
+    });
   }
 
   /** Waits until a message with this text is on the screen. */
