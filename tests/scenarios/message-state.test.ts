@@ -295,8 +295,9 @@ test("R3: who owns a room cannot make another's file go by showing it there and 
   const { ann: eve, room } = await annsRoom(server);
   const bob = await guest(server, room, 'Bob');
   const url = await upload(bob);
-  const shown = async (who: Person): Promise<string> => {
-    who.send(`<message to='${room}' type='groupchat' id='s${url.slice(-6)}'>${file(url)}</message>`);
+  let messages = 0;
+  const shown = async (who: Person, what = url): Promise<string> => {
+    who.send(`<message to='${room}' type='groupchat' id='s-${++messages}'>${file(what)}</message>`);
     const heard = await eve.take({
       name: 'message',
       attrs: { type: 'groupchat' },
@@ -314,7 +315,10 @@ test("R3: who owns a room cannot make another's file go by showing it there and 
     await eve.settled();
   };
   await moderate(await shown(eve));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  // A file of her own, which goes after it would have.
+  const hers = await upload(eve);
+  await moderate(await shown(eve, hers));
+  await until('her own to be gone', async () => (await status(hers)) === 404);
   assert.equal(await status(url), 200);
   await moderate(await shown(bob));
   await until('the file to be gone', async () => (await status(url)) === 404);

@@ -91,10 +91,16 @@ test('starts, says where everything is, tells its clients when it stops, and end
 
   const plain = connect(xmpp.port, '127.0.0.1');
   const secure = connectTls({ port: xmpps.port, host: '127.0.0.1', rejectUnauthorized: false });
+  const answered: Promise<void>[] = [];
   const heard = [plain, secure].map(async (socket) => {
+    const features = Promise.withResolvers<void>();
+    answered.push(features.promise);
     socket.write(HEADER);
     let text = '';
-    for await (const chunk of socket) text += String(chunk);
+    for await (const chunk of socket) {
+      text += String(chunk);
+      if (text.includes('</stream:features>')) features.resolve();
+    }
     return text;
   });
   const webSocket = new WebSocket(`ws://127.0.0.1:${http.port}/ws`, ['xmpp']);
@@ -103,7 +109,7 @@ test('starts, says where everything is, tells its clients when it stops, and end
   await once(webSocket, 'open');
   webSocket.send("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>");
   while (frames.length < 2) await once(webSocket, 'message');
-  await Promise.all([plain, secure].map((socket) => (socket.bytesRead > 0 ? undefined : once(socket, 'readable'))));
+  await Promise.all(answered);
 
   const other = start(`--dataDir=${dataDir}`);
   assert.equal(await other.ended, 1);
