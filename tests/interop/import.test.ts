@@ -8,12 +8,13 @@ import { test } from 'node:test';
 import { befriend, message, Person } from '../scenarios/people.ts';
 import { parley } from '../support/cli.ts';
 import { freePorts, PATIENCE_MS, Program, waitFor } from '../support/process.ts';
+import { RawClient } from '../support/raw.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const lacks = (command: string): string | false =>
   spawnSync('which', [command], { stdio: 'ignore' }).status === 0 ? false : `${command} is missing: apt-get install ${command}`;
 const folder = await mkdtemp(join(tmpdir(), 'parley-import-'));
-test.after(() => rm(folder, { recursive: true }));
+test.after(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
 interface Result {
   readonly counts: Record<string, number>;
@@ -253,7 +254,15 @@ modules:
     return JSON.parse(text);
   };
   try {
-    await waitFor(`ejabberd ${program.output.slice(-1000)}`, () => call('status', {}), 2 * PATIENCE_MS);
+    await waitFor('ejabberd', () => call('status', {}), 2 * PATIENCE_MS).catch((cause: unknown) => {
+      throw new Error(`ejabberd did not start: ${program.output.slice(-1000)}`, { cause });
+    });
+    // Each port is opened by itself.
+    await waitFor('ejabberd for clients', async () => {
+      const client = await RawClient.connect(xmpp);
+      client.cut();
+      return true;
+    });
     const createUser = (username: string, password: string): Promise<void> =>
       call('register', { user: username, host: 'localhost', password }).then(() => undefined);
     await live({ domain: 'localhost', host: '127.0.0.1', ports: { xmpp, xmpps: 0, http: 0 }, createUser } as unknown as TestServer);
