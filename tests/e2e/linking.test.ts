@@ -28,7 +28,7 @@ describe('linking a device', { skip: noBrowser }, () => {
   }
   async function showCode({ page }: Person): Promise<string> {
     await page.getByRole('button', { name: 'Link with another device' }).click();
-    const code = page.getByRole('status', { name: 'Code' });
+    const code = page.getByRole('status', { name: 'Code', exact: true });
     await code.waitFor();
     return ((await code.textContent()) ?? '').trim();
   }
