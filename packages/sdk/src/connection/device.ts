@@ -51,7 +51,12 @@ export class Device {
   async of(user: string): Promise<{ readonly id: string; readonly token: KeptToken | undefined }> {
     if (!(await this.isFirst())) {
       const id = (this.#passing ||= uuid(this.#platform));
-      if (this.onPassing !== undefined) this.#passingToken ??= await this.onPassing(id);
+      if (this.onPassing !== undefined)
+        this.#passingToken ??= await this.onPassing(id).catch((error: unknown) => {
+          // No first tab answers: it may have gone, or be this one before it was loaded again. The next try claims its place.
+          this.#claim = undefined;
+          throw error;
+        });
       return { id, token: this.#passingToken };
     }
     this.#kept ??= (await this.#store.value(KEY)) as unknown as Kept | undefined;
