@@ -80,7 +80,8 @@ export function groupFacts(sealed: Element, options: FactOptions & { readonly ni
   } else if (decoded.timer !== undefined)
     facts.push({ ...base, kind: 'timer', senderId, mine, seconds: decoded.timer, wireId: decoded.wireId });
   if (decoded.displayedId !== undefined && mine) facts.push({ ...base, kind: 'displayed', by: 'me', wireId: decoded.displayedId });
-  if (decoded.chatState !== undefined && !mine && origin === 'live') {
+  // Without an address only the own nickname tells oneself apart: while it is not known, it may be this very person who types.
+  if (decoded.chatState !== undefined && !mine && origin === 'live' && (real !== '' || options.nick !== '')) {
     facts.push({ ...base, kind: 'typing', state: decoded.chatState, personId: `${room}/${nick}` });
   }
   return facts.length === 0 ? nothing : facts;
