@@ -2,6 +2,7 @@
 import { AppKeyError } from '@parley/features/app-keys/service';
 import { z } from 'zod';
 import { Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 type Code = Exclude<AppKeyError['code'], 'not-found' | 'bad-key'>;
@@ -43,15 +44,10 @@ export const appKeyOperations: readonly Operation[] = [
     async run(wish, { site, remoteAddress }) {
       const keys = site.appKeys();
       if (keys?.inUse !== true) throw new HttpError(404, 'off', 'No app has a key of this server.');
-      try {
-        const { account, token, mechanism, expiresAt } = await keys.signInWith({ ...wish, remoteAddress });
-        return { jid: `${account.localpart}@${account.domain}`, token, mechanism, expiresAt: new Date(expiresAt).toISOString() };
-      } catch (error) {
-        if (!(error instanceof AppKeyError)) throw error;
-        const { status } = REFUSALS[error.code as Code] ?? { status: 400 };
-        const wait = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
-        throw new HttpError(status, error.code, error.message, wait === undefined ? {} : { 'retry-after': String(wait) });
-      }
+      const { account, token, mechanism, expiresAt } = await refusing(AppKeyError, REFUSALS, () =>
+        keys.signInWith({ ...wish, remoteAddress }),
+      );
+      return { jid: `${account.localpart}@${account.domain}`, token, mechanism, expiresAt: new Date(expiresAt).toISOString() };
     },
   }),
 ];

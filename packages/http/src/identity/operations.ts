@@ -5,6 +5,7 @@
 import { type DeviceSignIn, type Identities, IdentityError, KINDS, MOST_KNOWN } from '@parley/features/identity/service';
 import { z } from 'zod';
 import { type ApiRequest, Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 const TAG = 'Codes';
@@ -38,15 +39,7 @@ const REFUSALS: Readonly<Record<Code, Omit<Refusal, 'code'>>> = {
 const refusals = (...codes: readonly Code[]): readonly Refusal[] => codes.map((code) => ({ code, ...REFUSALS[code] }));
 
 /** Runs what the feature does; its refusals become answers. */
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof IdentityError)) throw error;
-    const wait = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
-    throw new HttpError(REFUSALS[error.code].status, error.code, error.message, wait === undefined ? {} : { 'retry-after': String(wait) });
-  }
-}
+const asked = <T>(work: () => Promise<T>): Promise<T> => refusing(IdentityError, REFUSALS, work);
 
 function identitiesOf({ site }: ApiRequest): Identities {
   const found = site.identities();
@@ -92,7 +85,7 @@ export const identityOperations: readonly Operation[] = [
     }),
     refusals: refusals('bad-identifier', 'country-refused', 'bad-device', 'off', 'too-many', 'not-sent'),
     async run(wish, request) {
-      const sent = await refusing(() => identitiesOf(request).sendCode({ ...wish, remoteAddress: request.remoteAddress }));
+      const sent = await asked(() => identitiesOf(request).sendCode({ ...wish, remoteAddress: request.remoteAddress }));
       const { code, ...rest } = sent;
       return {
         ...rest,
@@ -124,7 +117,7 @@ export const identityOperations: readonly Operation[] = [
     }),
     refusals: refusals('off', 'wrong-code', 'expired', 'too-many'),
     async run(wish, request) {
-      const { proof, expiresAt, identifier, account, known } = await refusing(() =>
+      const { proof, expiresAt, identifier, account, known } = await asked(() =>
         identitiesOf(request).checkCode({ ...wish, remoteAddress: request.remoteAddress }),
       );
       const jid = account === undefined ? null : `${account.localpart}@${account.domain}`;
@@ -145,7 +138,7 @@ export const identityOperations: readonly Operation[] = [
     refusals: refusals('bad-name', 'bad-device', 'closed', 'off', 'conflict', 'has-account', 'expired'),
     async run({ username, ...wish }, request) {
       return signInAnswer(
-        await refusing(() => identitiesOf(request).signUpWith({ ...wish, localpart: username, remoteAddress: request.remoteAddress })),
+        await asked(() => identitiesOf(request).signUpWith({ ...wish, localpart: username, remoteAddress: request.remoteAddress })),
       );
     },
   }),
@@ -162,7 +155,7 @@ export const identityOperations: readonly Operation[] = [
     answer: SignedIn,
     refusals: refusals('bad-device', 'off', 'no-account', 'expired'),
     async run({ deviceName = '', ...wish }, request) {
-      return signInAnswer(await refusing(() => identitiesOf(request).signInWith({ ...wish, deviceName })));
+      return signInAnswer(await asked(() => identitiesOf(request).signInWith({ ...wish, deviceName })));
     },
   }),
 ];

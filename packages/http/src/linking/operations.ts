@@ -2,6 +2,7 @@
 import { LinkError, type Linking } from '@parley/features/linking/service';
 import { z } from 'zod';
 import { type ApiRequest, Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 const TAG = 'Linking devices';
@@ -18,13 +19,7 @@ const refusals = (...codes: readonly (keyof typeof REFUSALS)[]): readonly Refusa
 async function asked<T>({ site }: ApiRequest, work: (service: Linking) => T | Promise<T>): Promise<T> {
   const service = site.linking();
   if (service === undefined) throw new HttpError(404, 'off', 'This server does not link devices.');
-  try {
-    return await work(service);
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error;
-    const wait = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
-    throw new HttpError(REFUSALS[error.code].status, error.code, error.message, wait === undefined ? {} : { 'retry-after': String(wait) });
-  }
+  return refusing(LinkError, REFUSALS, () => work(service));
 }
 
 export const linkOperations: readonly Operation[] = [

@@ -2,6 +2,7 @@
 import { PasskeyError, type Passkeys } from '@parley/features/passkeys/service';
 import { z } from 'zod';
 import { type ApiRequest, Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 const TAG = 'Passkeys';
@@ -18,13 +19,7 @@ const refusals = (...codes: readonly PasskeyError['code'][]): readonly Refusal[]
 async function asked<T>({ site }: ApiRequest, work: (service: Passkeys) => Promise<T>): Promise<T> {
   const service = site.passkeys();
   if (service === undefined) throw new HttpError(404, 'off', 'This server has no passkeys.');
-  try {
-    return await work(service);
-  } catch (error) {
-    if (!(error instanceof PasskeyError)) throw error;
-    const wait = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
-    throw new HttpError(REFUSALS[error.code].status, error.code, error.message, wait === undefined ? {} : { 'retry-after': String(wait) });
-  }
+  return refusing(PasskeyError, REFUSALS, () => work(service));
 }
 
 export const passkeyOperations: readonly Operation[] = [

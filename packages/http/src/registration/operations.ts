@@ -2,6 +2,7 @@
 import { RegistrationError } from '@parley/features/registration/service';
 import { z } from 'zod';
 import { type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 const TAG = 'Registration';
@@ -62,19 +63,10 @@ export const registrationOperations: readonly Operation[] = [
       const registrar = site.registrar();
       if (registrar === undefined)
         throw new HttpError(403, 'closed', 'This server takes no registrations. Ask its operator for an account.');
-      try {
-        const account = await registrar.register({ localpart: username, password, remoteAddress });
-        return { jid: `${account.localpart}@${account.domain}` };
-      } catch (error) {
-        if (!(error instanceof RegistrationError)) throw error;
-        const wait = error.retryAfterMs === undefined ? undefined : Math.ceil(error.retryAfterMs / 1000);
-        throw new HttpError(
-          REFUSALS[error.code].status,
-          error.code,
-          error.message,
-          wait === undefined ? {} : { 'retry-after': String(wait) },
-        );
-      }
+      const account = await refusing(RegistrationError, REFUSALS, () =>
+        registrar.register({ localpart: username, password, remoteAddress }),
+      );
+      return { jid: `${account.localpart}@${account.domain}` };
     },
   }),
 ];

@@ -2,6 +2,7 @@
 import { SocialError, type SocialSignIn } from '@parley/features/social/service';
 import { z } from 'zod';
 import { type ApiRequest, Moment, type Operation, operation, type Refusal } from '../api/operation.ts';
+import { refusing } from '../api/refusing.ts';
 import { HttpError } from '../errors.ts';
 
 const TAG = 'Other providers';
@@ -19,13 +20,7 @@ const refusals = (...codes: readonly SocialError['code'][]): readonly Refusal[] 
 async function asked<T>({ site }: ApiRequest, work: (service: SocialSignIn) => Promise<T>): Promise<T> {
   const service = site.social();
   if (service === undefined) throw new HttpError(404, 'off', 'This server does not sign in by other providers.');
-  try {
-    return await work(service);
-  } catch (error) {
-    if (!(error instanceof SocialError)) throw error;
-    const wait = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
-    throw new HttpError(REFUSALS[error.code].status, error.code, error.message, wait === undefined ? {} : { 'retry-after': String(wait) });
-  }
+  return refusing(SocialError, REFUSALS, () => work(service));
 }
 
 export const socialOperations: readonly Operation[] = [
